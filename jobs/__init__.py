@@ -1,0 +1,1 @@
+"""The clock: its own process; APScheduler ticks, job_run rows decide."""

@@ -1,0 +1,1 @@
+"""Our own HTTP bodies; unknown fields are refused."""

@@ -1,0 +1,1 @@
+"""FHIR shapes: only what DPC uses; unknown fields are ignored."""

@@ -1,0 +1,1 @@
+"""Rollcall: rosters in, attested DPC attributions out, proof kept."""

@@ -1,0 +1,115 @@
+"""The steps of a plan: what is to change at DPC, for whom, on which evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from service.domain.canonical import Json, read_time, write_time
+
+
+class ChangeKind(StrEnum):
+    """The seven changes, in the order in which they are sent; `overwrite` stands alone."""
+
+    REGISTER = "register"
+    CREATE = "create"
+    REMOVE = "remove"
+    ADD = "add"
+    REINSTATE = "reinstate"
+    RENEW = "renew"
+    OVERWRITE = "overwrite"
+
+    @property
+    def is_attested(self) -> bool:
+        """True when the call carries an attestation in `X-Provenance` (contract-v1 9.1)."""
+        return self not in (ChangeKind.REGISTER, ChangeKind.REMOVE)
+
+    @property
+    def touches_group(self) -> bool:
+        return self is not ChangeKind.REGISTER
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPatient:
+    """One patient of a change, with the evidence: delivery number and physical line.
+
+    `patient_id` is DPC's id, None until the patient is registered; `end_at` the period end before the change.
+    """
+
+    mbi: str = field(repr=False)
+    patient_id: str | None
+    delivery: int
+    line: int
+    end_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One call to DPC: a kind, the Group's practitioner (None for registrations) and whom it concerns."""
+
+    kind: ChangeKind
+    npi: str | None
+    patients: tuple[PlannedPatient, ...]
+    practitioners: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many patients, or practitioners, it concerns."""
+        return len(self.patients) or len(self.practitioners)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A pair that no change covers although one might be expected, and the name of the rule that left it out.
+
+    `mbi` is None when the rule concerns the whole practitioner.
+    """
+
+    npi: str
+    mbi: str | None = field(repr=False)
+    rule: str
+
+
+LEFT_OUT_SENTENCES = {
+    "demographics_missing": "DPC cannot register the patient without name, birth date and gender.",
+    "practitioner_undescribed": "DPC cannot register the practitioner without a name.",
+    "stale_evidence": "The last delivery that lists the pair is too old to attest on.",
+    "over_limit": "The Group would exceed the limit on patients per practitioner.",
+    "not_ours": "The attribution was neither attested nor adopted by this service, so it is not removed.",
+    "not_on_roster": "The attribution is active at DPC, but no accepted delivery lists the pair.",
+    "nothing_desired": "No feed lists anybody at all; an empty roster never removes.",
+    "two_groups": "DPC holds more than one Group for the practitioner; a person must decide which one stays.",
+}
+"""One sentence for people per rule that leaves a pair out."""
+
+
+def write_change(change: Change) -> dict[str, Json]:
+    """Answer a change as JSON values; holds MBIs, so it is sealed wherever it is kept."""
+    return {
+        "kind": change.kind.value,
+        "npi": change.npi,
+        "practitioners": list(change.practitioners),
+        "patients": [
+            [p.mbi, p.patient_id, p.delivery, p.line, write_time(p.end_at) if p.end_at else None]
+            for p in change.patients
+        ],
+    }
+
+
+def read_change(value: dict[str, object]) -> Change:
+    """Read what `write_change` wrote."""
+    patients = value["patients"]
+    practitioners = value["practitioners"]
+    npi = value["npi"]
+    if not isinstance(patients, list) or not isinstance(practitioners, list):
+        raise ValueError("a stored change must list its patients and practitioners")
+    return Change(
+        ChangeKind(str(value["kind"])),
+        None if npi is None else str(npi),
+        tuple(
+            PlannedPatient(mbi, patient_id, delivery, line, read_time(end) if end else None)
+            for mbi, patient_id, delivery, line, end in patients
+        ),
+        tuple(str(n) for n in practitioners),
+    )

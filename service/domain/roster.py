@@ -1,0 +1,109 @@
+"""What the practice says: claims that feeds make about who treats whom, and the panel they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One feed's word on one patient of one practitioner, with the place where it stands.
+
+    `delivery` is the organisation's serial number of the delivery that last listed (or ended) the pair, `line` the
+    physical line there, `evidence_at` the as-of time of that delivery. `absences` counts accepted snapshots in a row
+    that covered the practitioner and did not list the pair; `ended` says that the feed no longer claims it.
+    """
+
+    mbi: str = field(repr=False)
+    delivery: int
+    line: int
+    evidence_at: datetime
+    absences: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One practitioner's part of the roster: the claims of all feeds united, one per patient."""
+
+    npi: str
+    wanted: Mapping[str, Claim]
+    ended: Mapping[str, Claim]
+
+
+def build_panel(npi: str, claims_by_feed: Mapping[str, Iterable[Claim]]) -> Panel:
+    """Unite the feeds: a patient is wanted while any feed claims it, ended when every feed that knew it has let go.
+
+    Of several claims the one with the newest evidence stands (feeds of one organisation never cancel one another).
+    """
+    wanted: dict[str, Claim] = {}
+    ended: dict[str, Claim] = {}
+    for claims in claims_by_feed.values():
+        for claim in claims:
+            side = ended if claim.ended else wanted
+            known = side.get(claim.mbi)
+            if known is None or _rank(claim) > _rank(known):
+                side[claim.mbi] = claim
+    let_go = {mbi: claim for mbi, claim in ended.items() if mbi not in wanted}
+    return Panel(npi, wanted, let_go)
+
+
+def _rank(claim: Claim) -> tuple[datetime, int, int]:
+    return claim.evidence_at, claim.delivery, -claim.line
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredPanel:
+    """What one accepted delivery says about one practitioner it covers.
+
+    `present` and `removed` map an MBI to its physical line; `protected` are patients whose row was faulty but
+    recognisable. `removals_count` is False when anything in the file casts doubt on absences (a blind error, a partial
+    file); then nobody is let go.
+    """
+
+    delivery: int
+    evidence_at: datetime
+    mode: str
+    present: Mapping[str, int] = field(repr=False)
+    removed: Mapping[str, int] = field(repr=False)
+    protected: frozenset[str] = field(default=frozenset(), repr=False)
+    removals_count: bool = True
+
+
+def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_before_removal: int) -> tuple[Claim, ...]:
+    """Fold one accepted delivery into what the same feed claimed before (feed contract 6 and 7).
+
+    A snapshot counts an absence for every pair it does not list and lets it go after `absences_before_removal` in a row;
+    a delta only follows explicit rows. Protected patients keep their claim.
+    """
+    claims = {claim.mbi: claim for claim in known}
+    if delivered.removals_count:
+        if delivered.mode == "snapshot":
+            _count_absences(claims, delivered, absences_before_removal)
+        for mbi, line in delivered.removed.items():
+            if mbi not in delivered.protected:
+                claims[mbi] = Claim(mbi, delivered.delivery, line, delivered.evidence_at, ended=True)
+    for mbi, line in delivered.present.items():
+        claims[mbi] = Claim(mbi, delivered.delivery, line, delivered.evidence_at)
+    return tuple(claims[mbi] for mbi in sorted(claims))
+
+
+def _count_absences(claims: dict[str, Claim], delivered: DeliveredPanel, limit: int) -> None:
+    for mbi, claim in claims.items():
+        if mbi not in delivered.present and mbi not in delivered.protected and not claim.ended:
+            claims[mbi] = _count_absence(claim, delivered.delivery, limit)
+
+
+def _count_absence(claim: Claim, delivery: int, limit: int) -> Claim:
+    absences = claim.absences + 1
+    ended = absences >= limit
+    return Claim(
+        claim.mbi,
+        delivery if ended else claim.delivery,
+        0 if ended else claim.line,
+        claim.evidence_at,
+        absences,
+        ended,
+    )

@@ -1,0 +1,1 @@
+"""CMS out: authentication, transport, errors and the verbs of the DPC API."""

@@ -1,0 +1,1 @@
+"""The dialects of DPC: which resources and changes each version knows."""

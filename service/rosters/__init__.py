@@ -1,0 +1,1 @@
+"""Files in: bytes to columns, one reader per format, findings per row."""

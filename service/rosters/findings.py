@@ -1,0 +1,162 @@
+"""Every code a roster can earn, what it means to people, and findings kept as columns until somebody reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Severity = Literal["error", "warning"]
+
+ERROR_SENTENCES: dict[str, str] = {
+    "mbi_missing": "The row has no MBI; add the patient's Medicare number.",
+    "mbi_length": "The MBI does not have eleven characters; copy it again from the card.",
+    "mbi_format": "The MBI has a letter where a digit belongs or the reverse, often O for 0; correct it.",
+    "mbi_excluded_letter": "The MBI holds S, L, O, I, B or Z, which CMS never issues; copy it again from the card.",
+    "mbi_leading_zero": "An MBI never begins with 0; copy it again from the card.",
+    "mbi_is_hicn": "This is the old Medicare number (HICN), which holds a Social Security number; send the MBI.",
+    "mbi_is_ssn": "This is a Social Security number; send the MBI and stop sending this column.",
+    "mbi_real_in_sandbox": "This could be a real person's MBI and must not enter a sandbox; send synthetic numbers.",
+    "mbi_synthetic_in_production": "This is a sandbox MBI, which stands for nobody; send the patient's own number.",
+    "multiple_mbi": "The patient has several current MBIs; send only the current one.",
+    "npi_missing": "The row names no practitioner; add the NPI of the treating practitioner.",
+    "npi_length": "The NPI does not have ten digits; copy it again from the registry.",
+    "npi_format": "The NPI is not ten plain digits; send one number per cell, as text.",
+    "npi_scientific": "The spreadsheet shortened the NPI (3.9E+09); format the column as text and export again.",
+    "npi_luhn": "The NPI's check digit is wrong; look the practitioner up in the registry.",
+    "npi_first_digit": "An NPI begins with 1 or 2; look the practitioner up in the registry.",
+    "provider_is_org": "The number belongs to an organization; send the NPI of the treating person.",
+    "ragged_row": "The row has more or fewer cells than the header; quote cells that hold the delimiter.",
+    "bad_action": "The action is blank or unknown; use add or delete.",
+    "conflicting_actions": "The same pair is both added and removed in this file; keep one of the two rows.",
+    "deceased_hold": "The row gives a date of death; a person must decide about this patient.",
+    "bad_end_date": "The end date cannot be read, so nobody knows whether the pair still holds; use YYYY-MM-DD.",
+    "unresolved_reference": "The reference leads to nothing in this input; send the resource along.",
+    "unsupported_subgroup": "A member of the Group is itself a Group; send its members instead.",
+    "formula_without_value": "The cell is a formula without a stored value; save the workbook and send it again.",
+}
+"""Rows that contribute no pair (feeds 6); `bad_end_date` and `formula_without_value` are our own names."""
+
+WARNING_SENTENCES: dict[str, str] = {
+    "duplicate_row": "The same pair occurs earlier in this file; nothing needs doing.",
+    "mbi_multiple_npi": "The patient is listed with several practitioners; check that all of them treat the patient.",
+    "attribution_ended": "The row's end date has passed, so it does not support the pair; nothing needs doing.",
+    "dob_unparseable": "The birth date cannot be read; use YYYY-MM-DD.",
+    "dob_two_digit_year": "The birth year has two digits and was read as 19xx; use YYYY-MM-DD.",
+    "dob_excel_serial": "The birth date is a spreadsheet serial number; format the column as a date.",
+    "dob_partial": "The birth date lacks a day or month; send it whole.",
+    "event_ignored": "This kind of message says nothing about the roster; nothing needs doing.",
+    "npi_untagged": "A number that could be an NPI is not marked as one and was not used; tag it as NPI.",
+    "hidden_rows": "The sheet hides rows that were read as well; send what you see.",
+    "trailer_missing": "The batch has no trailer with a count; ask the sender to switch it on.",
+}
+"""Remarks that block nothing (feeds 6)."""
+
+FILE_SENTENCES: dict[str, str] = {
+    "encoding_undecodable": "The file's characters cannot be read; save it as CSV UTF-8.",
+    "header_unrecognised": "No row of the first twenty names both an MBI and an NPI column; add headings.",
+    "header_changed": "The headings differ from those that were mapped for this feed; confirm the mapping again.",
+    "ambiguous_columns": "Two columns could be the MBI or the NPI; choose one for this feed.",
+    "ambiguous_sheets": "Not exactly one sheet holds a roster; send one sheet.",
+    "truncated": "The file breaks off inside a quoted cell; send it again, complete.",
+    "count_mismatch": "The count given in the file differs from its rows; send it again, complete.",
+    "date_order_conflict": "More than a tenth of the birth dates have no such month; use YYYY-MM-DD.",
+    "stale_input": "A newer input of this feed has been applied; send today's.",
+    "too_large": "A line, cell or header is larger than any roster needs; check the export.",
+    "unsupported_format_x12": "X12 files are not read; export the roster as CSV.",
+    "unsupported_format_xlsx": "Excel workbooks are not read; save the sheet as CSV UTF-8.",
+    "unsupported_format_xls": "Old or password-protected Excel workbooks are not read; save the sheet as CSV UTF-8.",
+    "unsupported_format_gzip": "Compressed files are not read; send the file unpacked.",
+    "unsupported_format_zip": "Archives are not read; send the file unpacked.",
+    "unsupported_format_pdf": "PDF files are not read; export the roster as CSV.",
+    "unsupported_format_xml": "XML is not read; send FHIR as JSON, or CSV.",
+    "unsupported_format_hl7v2": "HL7 v2 messages are not read; export the roster as CSV.",
+    "unsupported_format_json": "This JSON is not a roster that is read; send a FHIR Bundle or CSV.",
+    "unsupported_format_ndjson": "NDJSON sets are not read; send a FHIR Bundle or CSV.",
+}
+"""Faults of a whole file, for which nothing is applied (feeds 6)."""
+
+CODES: tuple[str, ...] = (*ERROR_SENTENCES, *WARNING_SENTENCES)
+CODE_INDEX: dict[str, int] = {code: index for index, code in enumerate(CODES)}
+FIRST_WARNING = len(ERROR_SENTENCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one row: its position and a code, never its value.
+
+    `blind` says that we cannot tell whom the row is about, so that no removal of this input is safe.
+    """
+
+    position: str
+    code: str
+    severity: Severity
+    blind: bool
+
+    @property
+    def sentence(self) -> str:
+        """The finding in one sentence for people, with the repair."""
+        return describe_finding(self.code)
+
+
+def describe_finding(code: str) -> str:
+    """Answers one sentence for people about a code of a row or a file, with the repair."""
+    for sentences in (ERROR_SENTENCES, WARNING_SENTENCES, FILE_SENTENCES):
+        if code in sentences:
+            return sentences[code]
+    return "The file is of a kind that is not read; export the roster as CSV."
+
+
+class Findings(Sequence[Finding]):
+    """Findings in input order, kept as columns; a `Finding` is made only when one is asked for."""
+
+    __slots__ = ("_blind", "_codes", "_positions")
+
+    def __init__(
+        self,
+        positions: NDArray[np.int32] | Sequence[str],
+        codes: NDArray[np.uint8],
+        blind: NDArray[np.bool_],
+    ) -> None:
+        self._positions = positions
+        self._codes = codes
+        self._blind = blind
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Finding]: ...
+    def __getitem__(self, index: int | slice) -> Finding | Sequence[Finding]:
+        if isinstance(index, slice):
+            return Findings(self._positions[index], self._codes[index], self._blind[index])
+        code = int(self._codes[index])
+        severity: Severity = "error" if code < FIRST_WARNING else "warning"
+        return Finding(str(self._positions[index]), CODES[code], severity, bool(self._blind[index]))
+
+    def __iter__(self) -> Iterator[Finding]:
+        for index in range(len(self)):
+            yield self[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def count_codes(self) -> dict[str, int]:
+        """Answers how often each code occurs, without making a `Finding`."""
+        counts = np.bincount(self._codes, minlength=len(CODES))
+        return {CODES[index]: int(counts[index]) for index in np.flatnonzero(counts)}
+
+    @property
+    def blind_errors(self) -> int:
+        """How many errors leave open whom they are about."""
+        return int(np.count_nonzero(self._blind))
+
+
+NO_FINDINGS = Findings((), np.empty(0, np.uint8), np.empty(0, np.bool_))

@@ -1,0 +1,1 @@
+"""People and machines in: parse, call one verb, render."""

@@ -1,0 +1,1 @@
+"""Verbs: one file, one public function; the only place where edges meet."""
