@@ -20,32 +20,30 @@ class _Loose(Schema):
 class Coding(_Loose):
     """One code of one system."""
 
-    system = fields.String()
-    code = fields.String()
+    system = fields.String(allow_none=True)
+    code = fields.String(allow_none=True)
 
 
 class Concept(_Loose):
     """Codings and a text for people."""
 
-    coding = fields.List(fields.Nested(Coding))
-    text = fields.String()
+    coding = fields.List(fields.Nested(Coding), allow_none=True)
+    text = fields.String(allow_none=True)
 
 
 class Issue(_Loose):
     """One issue of an OperationOutcome; DPC leaves out `code` at times although FHIR wants it (contract-v1 2.2)."""
 
-    severity = fields.String()
-    code = fields.String()
+    severity = fields.String(allow_none=True)
+    code = fields.String(allow_none=True)
     diagnostics = fields.String(allow_none=True)
-    details = fields.Nested(Concept)
+    details = fields.Nested(Concept, allow_none=True)
 
 
 class OperationOutcome(_Loose):
     """What went wrong, or nothing."""
 
-    resource_type = fields.String(
-        data_key="resourceType", required=True, validate=validate.Equal("OperationOutcome")
-    )
+    resource_type = fields.String(data_key="resourceType", required=True, validate=validate.Equal("OperationOutcome"))
     issue = fields.List(fields.Nested(Issue), load_default=list)
 
 
@@ -59,9 +57,7 @@ class Identifier(_Loose):
 class Organization(_Loose):
     """The organisation that a token belongs to."""
 
-    resource_type = fields.String(
-        data_key="resourceType", required=True, validate=validate.Equal("Organization")
-    )
+    resource_type = fields.String(data_key="resourceType", required=True, validate=validate.Equal("Organization"))
     id = fields.String(required=True)
     identifier = fields.List(fields.Nested(Identifier), required=True)
     name = fields.String(load_default="")
@@ -125,6 +121,6 @@ def _load(schema: Schema, tree: Mapping[str, Any]) -> dict[str, Any]:
     try:
         loaded = schema.load(tree)
     except ValidationError as error:
-        wrong = ", ".join(sorted(str(name) for name in error.normalized_messages()))
+        wrong = ", ".join(sorted(map(str, error.messages_dict)))
         raise ValueError(f"wrong or missing fields: {wrong}") from None
     return dict(loaded)

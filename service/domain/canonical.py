@@ -15,8 +15,8 @@ _SAFE_INTEGER = 2**53 - 1
 def write_canonical_json(value: Json) -> bytes:
     """Answer the RFC 8785 form as UTF-8 bytes.
 
-    Floats, keys outside ASCII and integers beyond 2**53 are refused with TypeError or ValueError: what stays is the part
-    of RFC 8785 on which every implementation agrees without number formatting.
+    Floats, keys outside ASCII and integers beyond 2**53 are refused with TypeError or ValueError: what stays is the
+    part of RFC 8785 on which every implementation agrees without number formatting.
     """
     _check(value)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

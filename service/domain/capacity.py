@@ -51,7 +51,7 @@ def measure_capacity(group: Group, now: datetime, limit: int) -> Capacity:
 
 
 def forecast_room(group: Group, now: datetime, limit: int) -> datetime | None:
-    """Answer when a full Group next gains room because an inactive patient is purged; None if it has room or never will."""
+    """Answer when a full Group next gains room by a purge; None if it has room or never will."""
     if len(group.attributions) < limit:
         return None
     over = [a.end_at for a in group.attributions if not is_active(a, now)]

@@ -15,7 +15,8 @@
     ├── AppliesSwitchedOff      sending to DPC is switched off for this organisation
     └── LedgerBroken            the ledger does not verify
 
-A finding (bad row) is data and never an exception; a breakage (the outside failing) has its own tree in `service.dpc.errors`.
+A finding (bad row) is data and never an exception; a breakage (the outside failing) has its own tree in
+`service.dpc.errors`.
 """
 
 from __future__ import annotations

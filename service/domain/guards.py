@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HeldChanges:
-    """Changes that wait, the rule that holds them, why in one sentence, and the fingerprint that a decision binds to."""
+    """Changes that wait: the rule, why in one sentence, and the fingerprint that a decision binds to."""
 
     rule: str
     level: Level
@@ -41,7 +41,7 @@ class HeldChanges:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What the guards measure against: active patients per practitioner now, and removals landed in the last seven days."""
+    """What the guards measure against: active patients now, and removals landed in the last seven days."""
 
     active: Mapping[str, int]
     recently_removed: Mapping[str, int]

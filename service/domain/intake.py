@@ -35,7 +35,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Earlier accepted deliveries of the same feed, newest first: row counts of snapshots, and the newest as-of time."""
+    """Earlier accepted deliveries of the same feed, newest first: snapshot row counts, newest as-of time."""
 
     row_counts: Sequence[int] = ()
     last_as_of_at: datetime | None = None

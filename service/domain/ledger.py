@@ -76,7 +76,7 @@ def commit_subjects(secret: bytes, pairs: Sequence[tuple[str, str]]) -> dict[str
 
 
 def check_entries(entries: Iterable[Entry], organization_id: str) -> list[bytes]:
-    """Check sequence, chain, hashes and tenancy; answer the leaf hashes. Raises LedgerBroken naming the first bad entry."""
+    """Check sequence, chain, hashes and tenancy; answer the leaf hashes. LedgerBroken names the first bad entry."""
     hashes: list[bytes] = []
     previous = FIRST_PREVIOUS
     for expected, entry in enumerate(entries, start=1):

@@ -13,9 +13,9 @@ CAPACITY_WARNING_PERCENT = 90
 class GuardLimits:
     """When changes wait for a person, in percent of what is active and as a count below which percent means nothing.
 
-    A `hold` needs one person, a `hard stop` two. Removals are counted together with those of the past seven days, so that
-    a slow drain trips like a fast one. Adds are guarded only where a Group already has active patients: a first load is
-    what the sign-off itself is for.
+    A `hold` needs one person, a `hard stop` two. Removals are counted together with those of the past seven days, so
+    that a slow drain trips like a fast one. Adds are guarded only where a Group already has active patients: a first
+    load is what the sign-off itself is for.
     """
 
     removals_floor: int = 5
@@ -35,8 +35,8 @@ class Policy:
 
     `patient_limit` counts the patients that DPC stores in one Group, inactive ones included (contract-v1 9.5); the old
     documentation says 5,000. `renew_within` and `list_within` are the time left at which a renewal is due and listed.
-    `evidence_max_age` is the age up to which a delivery supports an attestation. `call_size` bounds one call, because the
-    server gives up after 20 seconds (contract-v1 14.27).
+    `evidence_max_age` is the age up to which a delivery supports an attestation. `call_size` bounds one call, because
+    the server gives up after 20 seconds (contract-v1 14.27).
     """
 
     patient_limit: int = 5000

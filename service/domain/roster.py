@@ -75,8 +75,8 @@ class DeliveredPanel:
 def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_before_removal: int) -> tuple[Claim, ...]:
     """Fold one accepted delivery into what the same feed claimed before (feed contract 6 and 7).
 
-    A snapshot counts an absence for every pair it does not list and lets it go after `absences_before_removal` in a row;
-    a delta only follows explicit rows. Protected patients keep their claim.
+    A snapshot counts an absence for every pair it does not list and lets it go after `absences_before_removal` in a
+    row; a delta only follows explicit rows. Protected patients keep their claim.
     """
     claims = {claim.mbi: claim for claim in known}
     if delivered.removals_count:

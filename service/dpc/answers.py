@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from schemas.fhir import stu3
 from service.dpc.errors import (
     DpcError,
     DpcProtocolError,
@@ -58,6 +59,10 @@ _BY_STATUS: dict[int, tuple[type[DpcRefused], str]] = {
 _COUNT = re.compile(r"Cannot find (\d+) patient")
 
 
+class Unreadable(ValueError):
+    """An answer is not what was asked for; the message is ours and quotes nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One HTTP answer, read to its end; header names are in lower case."""
@@ -75,14 +80,14 @@ class Answer:
 def read_json(answer: Answer) -> dict[str, Any]:
     """Answers the JSON object of the body.
 
-    Raises ValueError, without a word of the body, when it is anything else.
+    Raises Unreadable when it is anything else.
     """
     try:
         tree = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        raise ValueError("the body is not JSON") from None
+        raise Unreadable("the body is not JSON") from None
     if not isinstance(tree, dict):
-        raise ValueError("the body is not a JSON object")
+        raise Unreadable("the body is not a JSON object")
     return tree
 
 
@@ -94,33 +99,31 @@ def find_problem_text(answer: Answer) -> str | None:
     """
     try:
         tree = read_json(answer)
-    except ValueError:
+    except Unreadable:
         words = answer.body[:200].decode("utf-8", "replace").strip()
         return words if words.startswith("Credentials are required") else None
     if tree.get("resourceType") == "OperationOutcome":
-        texts = [_read_issue(issue) for issue in _as_list(tree.get("issue"))]
-        return "; ".join(text for text in texts if text)
-    if isinstance(tree.get("message"), str):
+        return _read_outcome(tree)
+    if "code" in tree and isinstance(tree.get("message"), str):  # gateways in front say {"message": ...} alone
         return str(tree["message"])
     if isinstance(tree.get("errors"), list):
         return "; ".join(str(text) for text in tree["errors"])
     return None
 
 
-def _as_list(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [] if value is None else [value]
-
-
-def _read_issue(issue: Any) -> str:
-    if not isinstance(issue, dict):
+def _read_outcome(tree: Mapping[str, Any]) -> str:
+    try:
+        issues = stu3.read_operation_outcome(tree)["issue"]
+    except ValueError:
         return ""
-    raw = issue.get("details")
-    details: dict[str, Any] = raw if isinstance(raw, dict) else {}
-    codes = [coding.get("code") for coding in _as_list(details.get("coding")) if isinstance(coding, dict)]
+    return "; ".join(text for text in map(_read_issue, issues) if text)
+
+
+def _read_issue(issue: Mapping[str, Any]) -> str:
+    details = issue.get("details") or {}
+    codes = [coding.get("code") for coding in details.get("coding") or ()]
     candidates = [details.get("text"), issue.get("diagnostics"), *codes]
-    return next((text for text in candidates if isinstance(text, str) and text.strip()), "")
+    return next((text for text in candidates if text and text.strip()), "")
 
 
 def build_refusal(answer: Answer) -> DpcRefused:

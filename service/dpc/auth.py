@@ -16,7 +16,9 @@ from service.dpc.credentials import Credentials
 from service.dpc.errors import DpcError, DpcUnavailable
 from service.dpc.transport import Effect, Request, Transport
 
-ASSERTION_LASTS = timedelta(seconds=240)  # the server allows 300 s by its own clock, with no tolerance (contract-v1 4.3)
+ASSERTION_LASTS = timedelta(
+    seconds=240
+)  # the server allows 300 s by its own clock, with no tolerance (contract-v1 4.3)
 TOKEN_USED_FOR = timedelta(seconds=240)  # tokens live 300 s, with no tolerance either (contract-v1 3.2)
 _SKEW = timedelta(seconds=5)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -25,9 +27,7 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 class TokenSource:
     """Fetches and keeps the access token of one organisation; holds it in memory only."""
 
-    def __init__(
-        self, credentials: Credentials, transport: Transport, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, credentials: Credentials, transport: Transport, clock: Callable[[], datetime]) -> None:
         self._credentials = credentials
         self._transport = transport
         self._clock = clock

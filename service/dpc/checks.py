@@ -1,16 +1,21 @@
-"""What is checked here before DPC is asked, because DPC answers it with an opaque error or not at all."""
+"""What is checked around a call: before it, what DPC would answer opaquely or not at all; after it, what it shows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import orjson
 
 from service.domain.errors import AttestationRefused, InvalidInput
-from service.dpc.records import NewPatient, NewPractitioner
+from service.dpc.answers import Unreadable
+from service.dpc.records import GroupState, NewPatient, NewPractitioner
 
 HEADERS_LIMIT_BYTES = 6 * 1024  # the server's limit for all headers is 8 KiB, its answer then no FHIR (contract-v1 1.1)
+
+# An attestation lasts 90 days (contract-v1 9.4); a day of tolerance for clocks and for rounding in answers.
+RENEWED_AT_LEAST = timedelta(days=89)
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MBI = re.compile(r"\d[A-Z][A-Z0-9]\d[A-Z][A-Z0-9]\d[A-Z]{2}\d{2}")
@@ -108,3 +113,35 @@ def check_headers_size(headers: Mapping[str, str]) -> None:
     size = sum(len(name) + len(value) + 4 for name, value in headers.items())
     if size >= HEADERS_LIMIT_BYTES:
         raise AttestationRefused("The Provenance is too long for one request header.")
+
+
+def check_all_there(intended: set[str], found: Iterable[str]) -> None:
+    """Raises Unreadable unless everything intended was found; names nothing."""
+    missing = len(intended - set(found))
+    if missing:
+        raise Unreadable(f"{missing} of {len(intended)} are missing in the answer")
+
+
+def check_same_group(group: GroupState, group_id: str | None, npi: str) -> None:
+    """Raises Unreadable when the answer shows another Group than the one written to."""
+    if group.npi != npi or (group_id is not None and group.group_id != group_id):
+        raise Unreadable("the answer shows another Group")
+
+
+def check_attested(group: GroupState, patient_ids: Sequence[str], answered_at: datetime) -> None:
+    """Raises Unreadable unless each patient is active until 89 days after `answered_at` (server's time) at least."""
+    until_at = answered_at + RENEWED_AT_LEAST
+    active = (row.patient_id for row in group.members if not row.inactive and row.end_at >= until_at)
+    check_all_there(set(patient_ids), active)
+
+
+def check_replaced(group: GroupState, patient_ids: Sequence[str], answered_at: datetime) -> None:
+    """Raises Unreadable unless exactly these patients are in the Group, all active."""
+    check_attested(group, patient_ids, answered_at)
+    if len(group.members) != len(patient_ids):
+        raise Unreadable("the Group holds others than those it was replaced with")
+
+
+def check_removed(group: GroupState, patient_ids: Sequence[str]) -> None:
+    """Raises Unreadable unless each patient is listed as inactive: removed rows stay listed (contract-v1 9.4)."""
+    check_all_there(set(patient_ids), (row.patient_id for row in group.members if row.inactive))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import orjson
 
 from service.domain.errors import AttestationRefused, InvalidInput
-from service.dpc import checks, judgement
-from service.dpc.answers import Answer
+from service.dpc import checks
 from service.dpc.auth import TokenSource
 from service.dpc.calls import Call, CallDesk
 from service.dpc.credentials import Credentials
@@ -31,8 +31,11 @@ from service.dpc.records import (
 )
 from service.dpc.transport import Effect, Transport, TransportOptions
 
+T = TypeVar("T")
+
 PATIENTS_PER_PAGE = 5000
 _LABEL_LIMIT = 25  # contract-v1 4.8
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class DpcClient:
@@ -148,7 +151,7 @@ class DpcClient:
 
         def read(tree: dict[str, Any]) -> list[PatientRecord]:
             stored = [v1.read_patient(resource) for resource in v1.read_resources(tree, "Patient")]
-            judgement.check_all_there(intended, (patient.mbi for patient in stored))
+            checks.check_all_there(intended, (patient.mbi for patient in stored))
             return stored
 
         return self._desk.write(call, read)
@@ -165,7 +168,7 @@ class DpcClient:
         def read(tree: dict[str, Any]) -> list[PractitionerRecord]:
             resources = v1.read_resources(tree, "Practitioner")
             stored = [v1.read_practitioner(resource) for resource in resources]
-            judgement.check_all_there(intended, (practitioner.npi for practitioner in stored))
+            checks.check_all_there(intended, (practitioner.npi for practitioner in stored))
             return stored
 
         stored = self._desk.write(call, read)
@@ -174,12 +177,13 @@ class DpcClient:
 
     # Changing Groups: each call is sent once; 2xx counts only when the answer shows every patient as intended
 
-    def create_group(
-        self, npi: str, patient_ids: Sequence[str], provenance: str, request_id: str
-    ) -> GroupState:
+    def create_group(self, npi: str, patient_ids: Sequence[str], provenance: str, request_id: str) -> GroupState:
         """Creates a practitioner's Group; raises GroupExists when there is one."""
         self._check_attestation(npi, patient_ids, provenance)
-        return self._send_group("POST", "/Group", npi, patient_ids, (provenance, request_id))
+        call = _build_group_call("POST", "/Group", v1.build_group(npi, patient_ids), request_id, provenance)
+        return self._write_group(
+            call, None, npi, lambda group: checks.check_attested(group, patient_ids, self.server_now)
+        )
 
     def add_to_group(
         self, group_id: str, npi: str, patient_ids: Sequence[str], provenance: str, request_id: str
@@ -190,8 +194,10 @@ class DpcClient:
         """
         self._check_attestation(npi, patient_ids, provenance)
         self._check_group(group_id, npi)
-        return self._send_group(
-            "POST", f"/Group/{group_id}/$add", npi, patient_ids, (provenance, request_id)
+        path = f"/Group/{group_id}/$add"
+        call = _build_group_call("POST", path, v1.build_group(npi, patient_ids), request_id, provenance)
+        return self._write_group(
+            call, group_id, npi, lambda group: checks.check_attested(group, patient_ids, self.server_now)
         )
 
     def replace_group(
@@ -203,28 +209,20 @@ class DpcClient:
         """
         self._check_attestation(npi, patient_ids, provenance)
         self._check_group(group_id, npi)
-        group = self._send_group("PUT", f"/Group/{group_id}", npi, patient_ids, (provenance, request_id))
-        return group
+        path = f"/Group/{group_id}"
+        call = _build_group_call("PUT", path, v1.build_group(npi, patient_ids), request_id, provenance)
+        return self._write_group(
+            call, group_id, npi, lambda group: checks.check_replaced(group, patient_ids, self.server_now)
+        )
 
-    def remove_from_group(
-        self, group_id: str, npi: str, patient_ids: Sequence[str], request_id: str
-    ) -> GroupState:
+    def remove_from_group(self, group_id: str, npi: str, patient_ids: Sequence[str], request_id: str) -> GroupState:
         """Ends attributions, all or none; needs no attestation. Raises NotAttributed when one has no row."""
         checks.check_npi(npi)
         checks.check_patient_ids(patient_ids)
         self._check_group(group_id, npi)
-        call = Call(
-            "POST", f"/Group/{group_id}/$remove", v1.build_group(npi, patient_ids),
-            effect=Effect.WRITE, request_id=request_id,
-        )  # fmt: skip
-
-        def read(tree: dict[str, Any]) -> GroupState:
-            group = self._read_group(tree)
-            judgement.check_same_group(group, group_id, npi)
-            judgement.check_removed(group, patient_ids)
-            return group
-
-        return self._desk.write(call, read)
+        path = f"/Group/{group_id}/$remove"
+        call = _build_group_call("POST", path, v1.build_group(npi, patient_ids), request_id)
+        return self._write_group(call, group_id, npi, lambda group: checks.check_removed(group, patient_ids))
 
     # Credentials
 
@@ -233,9 +231,7 @@ class DpcClient:
         if not label or len(label) > _LABEL_LIMIT or not label.isascii():
             raise InvalidInput(f"A key's label has 1 to {_LABEL_LIMIT} ASCII characters.")
         body = orjson.dumps({"key": public_pem, "signature": signature})
-        call = Call(
-            "POST", f"/Key?label={quote(label, safe='')}", body, effect=Effect.WRITE, media="application/json"
-        )
+        call = Call("POST", f"/Key?label={quote(label, safe='')}", body, effect=Effect.WRITE, media="application/json")
         return self._desk.write(call, v1.read_key).key_id
 
     def list_keys(self) -> list[KeyRecord]:
@@ -251,11 +247,62 @@ class DpcClient:
     def list_tokens(self) -> list[TokenRecord]:
         """Answers the organisation's client tokens, with their ends and without their values."""
         call = Call("GET", "/Token", media="application/json")
-        return self._desk.read(
-            call, lambda tree: [v1.read_client_token(token) for token in v1.read_entities(tree)]
-        )
+        return self._desk.read(call, lambda tree: [v1.read_client_token(token) for token in v1.read_entities(tree)])
 
     # Inside
 
-    def _read_bundle[T](self, path: str, kind: str, read_one: Callable[[dict[str, Any]], T]) -> list[T]:
-        return []
+    def _read_bundle(self, path: str, kind: str, read_one: Callable[[dict[str, Any]], T]) -> list[T]:
+        return self._desk.read(
+            Call("GET", path), lambda tree: [read_one(resource) for resource in v1.read_resources(tree, kind)]
+        )
+
+    def _read_group(self, tree: dict[str, Any]) -> GroupState:
+        group = v1.read_group(tree)
+        self._npi_by_group[group.group_id] = group.npi  # never changes during a Group's life (contract-v1 9.4)
+        return group
+
+    def _write_group(
+        self, call: Call, group_id: str | None, npi: str, check: Callable[[GroupState], None]
+    ) -> GroupState:
+        def read(tree: dict[str, Any]) -> GroupState:
+            group = v1.read_group(tree)
+            checks.check_same_group(group, group_id, npi)
+            check(group)
+            return group
+
+        group = self._desk.write(call, read)
+        self._npi_by_group[group.group_id] = group.npi
+        return group
+
+    def _remember_practitioners(self, practitioners: Sequence[PractitionerRecord]) -> None:
+        self._npi_by_practitioner |= {p.practitioner_id: p.npi for p in practitioners}
+
+    def _check_attestation(self, npi: str, patient_ids: Sequence[str], provenance: str) -> None:
+        """DPC compares a Provenance with the NPI of the body only, and that after logging it: we look first."""
+        checks.check_npi(npi)
+        checks.check_patient_ids(patient_ids)
+        practitioner_id = checks.check_provenance(provenance, self._credentials.organization_id)
+        if self._npi_by_practitioner.get(practitioner_id, npi) != npi:
+            raise AttestationRefused("The Provenance names another practitioner than the Group's.")
+
+    def _check_group(self, group_id: str, npi: str) -> None:
+        """Reads the Group when this client has not seen it yet: DPC never compares it with the body's NPI."""
+        checks.check_ids([group_id])
+        known = self._npi_by_group.get(group_id) or self.read_group(group_id).npi
+        if known != npi:
+            raise AttestationRefused("The Group belongs to another practitioner.")
+
+
+def _build_group_call(method: str, path: str, body: bytes, request_id: str, provenance: str | None = None) -> Call:
+    return Call(method, path, body, effect=Effect.WRITE, provenance=provenance, request_id=_read_request_id(request_id))
+
+
+def _read_request_id(request_id: str) -> str:
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise InvalidInput("A request id has 1 to 64 letters, digits and hyphens.")
+    return request_id
+
+
+def _read_patient_page(tree: dict[str, Any]) -> tuple[list[PatientRecord], bool]:
+    patients = [v1.read_patient(resource) for resource in v1.read_resources(tree, "Patient")]
+    return patients, v1.has_next_page(tree)

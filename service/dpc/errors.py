@@ -1,10 +1,10 @@
 """The breakages of DPC: what went wrong outside, sorted by what may be done next.
 
     DpcError
-    ├── DpcUnavailable          the request certainly took no effect: no connection, or a read that stayed without answer
+    ├── DpcUnavailable          certainly no effect: no connection, or a read that stayed without answer
     ├── OutcomeUnknown          a write of which nobody can say whether it took effect: only reading can tell
     ├── DpcProtocolError        an answer to a read that cannot be read as what was asked for
-    └── DpcRefused              a definite no; nothing was changed (the attestation of a refused call is logged all the same)
+    └── DpcRefused              a definite no; nothing was changed (though DPC has logged the attestation)
         ├── RosterLimitReached  the Group would hold more patients than DPC allows, inactive ones included
         ├── GroupExists         the practitioner has a Group already
         ├── UnknownPatients     some patients are not registered; DPC tells only how many (`count`)
@@ -27,9 +27,7 @@ _SCRUBS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(Invalid attribute value).*", re.DOTALL), r"\1"),
     (re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE), "[address]"),
     (
-        re.compile(
-            r"\d-?[A-Z]-?[A-Z0-9]-?\d-?[A-Z]-?[A-Z0-9]-?\d-?[A-Z]-?[A-Z]-?\d-?\d", re.IGNORECASE
-        ),
+        re.compile(r"\d-?[A-Z]-?[A-Z0-9]-?\d-?[A-Z]-?[A-Z0-9]-?\d-?[A-Z]-?[A-Z]-?\d-?\d", re.IGNORECASE),
         "[mbi]",
     ),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), "[id]"),

@@ -78,9 +78,7 @@ class _SecurePool(HTTPSConnectionPool):
 class WatchedAdapter(HTTPAdapter):
     """An adapter of `requests` without any retries, on connections that remember what was written."""
 
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
-    ) -> None:
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         """Builds the pools, with our two kinds of connections."""
-        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}

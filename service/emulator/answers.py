@@ -17,9 +17,7 @@ JSON = "application/json"
 class Refused(Exception):
     """An answer that ends the request and rolls its transaction back."""
 
-    def __init__(
-        self, status: int, body: object, content_type: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, body: object, content_type: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status)
         self.status = status
         self.body = body
@@ -86,11 +84,7 @@ def refuse_limit() -> Refused:
 
 def refuse_duplicate(constraint: str) -> Refused:
     """A unique constraint's text with its SQL (contract-v1 2.4 c)."""
-    return refuse(
-        400,
-        "could not execute statement [ERROR: duplicate key value violates unique constraint "
-        f'"{constraint}"] [insert into {constraint.partition("_")[0]} values (?,?,?,?)]',
-    )
+    return refuse(400, f'ERROR: duplicate key value violates unique constraint "{constraint}" [values (?,?,?,?)]')
 
 
 def refuse_missing_credentials() -> Refused:

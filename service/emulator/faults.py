@@ -114,13 +114,14 @@ def read_fault(wish: Mapping[str, Any]) -> Fault:
         raise ValueError("when is before or after")
     body = merged.get("body", "")
     times = merged.get("times", 1 if "nth" in merged else None)
+    probability = merged.get("probability")
     return Fault(
-        method=re.compile(merged.get("method", ".*")),
-        path=re.compile(merged.get("path", "")),
+        method=_compile(merged.get("method", ".*")),
+        path=_compile(merged.get("path", "")),
         name=str(preset or "fault"),
         nth=int(merged.get("nth", 1)),
-        probability=merged.get("probability"),
-        times=times,
+        probability=None if probability is None else float(probability),
+        times=None if times is None else int(times),
         when=merged.get("when", "before"),
         status=merged.get("status"),
         headers=dict(merged.get("headers", {})),
@@ -130,6 +131,13 @@ def read_fault(wish: Mapping[str, Any]) -> Fault:
         truncate=bool(merged.get("truncate", False)),
         dice=random.Random(merged.get("seed", 0)),  # noqa: S311 - a reproducible draw, not a secret
     )
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as wrong:
+        raise ValueError(f"no regular expression: {wrong}") from wrong
 
 
 def find_fault(faults: list[Fault], method: str, path: str) -> Fault | None:

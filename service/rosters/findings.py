@@ -79,9 +79,10 @@ FILE_SENTENCES: dict[str, str] = {
 }
 """Faults of a whole file, for which nothing is applied (feeds 6)."""
 
-CODES: tuple[str, ...] = (*ERROR_SENTENCES, *WARNING_SENTENCES)
+CODES: tuple[str, ...] = ("", *ERROR_SENTENCES, *WARNING_SENTENCES)
+"""Every code of a row; its place is its number in columns, 0 stands for none."""
 CODE_INDEX: dict[str, int] = {code: index for index, code in enumerate(CODES)}
-FIRST_WARNING = len(ERROR_SENTENCES)
+FIRST_WARNING = 1 + len(ERROR_SENTENCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,3 @@ class Findings(Sequence[Finding]):
     def blind_errors(self) -> int:
         """How many errors leave open whom they are about."""
         return int(np.count_nonzero(self._blind))
-
-
-NO_FINDINGS = Findings((), np.empty(0, np.uint8), np.empty(0, np.bool_))

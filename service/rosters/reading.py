@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.identifiers import Environment
-from service.rosters.findings import NO_FINDINGS, Finding
-from service.rosters.kernels import unpack_codes
+from service.rosters.columns.kernels import unpack_codes
+from service.rosters.findings import Finding
 
 ALL_PRACTITIONERS = 0
 """The NPI of a removal that concerns every practitioner of the patient."""
@@ -36,7 +36,7 @@ class RosterOptions:
     today: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """Pairs in input order: `mbi` packed (uint64), `npi` (int64, 0 = all practitioners), `line` (int32).
 
@@ -81,7 +81,7 @@ class PractitionerName:
     position: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RosterReading:
     """One file as read; with a `file_error` every list is empty and nothing may be applied.
 
@@ -98,7 +98,7 @@ class RosterReading:
     present: Columns = NO_COLUMNS
     remove: Columns = NO_COLUMNS
     mbi_changes: tuple[tuple[str, str], ...] = ()
-    findings: Sequence[Finding] = NO_FINDINGS
+    findings: Sequence[Finding] = ()
     protected: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     blind_errors: int = 0
     demographics: Sequence[Demographics] = ()

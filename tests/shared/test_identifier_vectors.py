@@ -11,6 +11,7 @@ from service.domain.identifiers import Environment, Reading, read_mbi, read_npi
 READERS = {"mbi": read_mbi, "npi": read_npi}
 REPAIR_WORDS = {"decimal .0": "decimal_zero", "80840 prefix": "card_prefix"}
 
+
 def read_vectors(shared: Path) -> list[dict[str, str]]:
     with (shared / "dpc/samples/identifiers.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
@@ -62,7 +63,6 @@ def test_each_repair_of_the_contract_is_reported(shared: Path) -> None:
         (number, read_vector(row, environment).repairs)
         for number, row in enumerate(read_vectors(shared), start=2)
         for environment in Environment
-        if row[f"valid_{environment}"] == "yes"
-        and read_vector(row, environment).repairs != read_expected_repairs(row)
+        if row[f"valid_{environment}"] == "yes" and read_vector(row, environment).repairs != read_expected_repairs(row)
     ]
     assert wrong == []

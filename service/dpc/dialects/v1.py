@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from schemas.fhir import stu3
+from service.dpc.answers import Unreadable
 from service.dpc.records import (
     AttributionState,
     GroupState,
@@ -60,9 +61,7 @@ def _build_submission(resources: Sequence[Mapping[str, Any]]) -> bytes:
         "type": "collection",
         "entry": [{"resource": resource} for resource in resources],
     }
-    return orjson.dumps(
-        {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": bundle}]}
-    )
+    return orjson.dumps({"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": bundle}]})
 
 
 def _build_patient(patient: NewPatient) -> dict[str, Any]:
@@ -89,13 +88,13 @@ def read_resources(bundle: Mapping[str, Any], kind: str) -> list[dict[str, Any]]
     Raises ValueError when it is no Bundle or holds anything but resources of that kind.
     """
     if bundle.get("resourceType") != "Bundle":
-        raise ValueError("the answer is not a Bundle")
+        raise Unreadable("the answer is not a Bundle")
     resources = [entry["resource"] for entry in bundle.get("entry") or []]
     if any(resource.get("resourceType") != kind for resource in resources):
-        raise ValueError(f"the Bundle holds more than {kind} resources")
+        raise Unreadable(f"the Bundle holds more than {kind} resources")
     total = bundle.get("total")
     if isinstance(total, int) and total != len(resources):
-        raise ValueError("the Bundle does not hold as many resources as it says")
+        raise Unreadable("the Bundle does not hold as many resources as it says")
     return resources
 
 
@@ -110,7 +109,7 @@ def read_group(tree: Mapping[str, Any]) -> GroupState:
     Raises ValueError (KeyError, TypeError for missing parts) when it cannot be read.
     """
     if tree.get("resourceType") != "Group":
-        raise ValueError("the answer is not a Group")
+        raise Unreadable("the answer is not a Group")
     seen: dict[str, datetime] = {}  # few distinct instants in thousands of rows
     members = tuple(_read_member(member, seen) for member in tree.get("member") or ())
     return GroupState(str(tree["id"]), _read_group_npi(tree), members)
@@ -132,14 +131,14 @@ def _read_group_npi(tree: Mapping[str, Any]) -> str:
             for coding in characteristic["valueCodeableConcept"]["coding"]:
                 if coding.get("system") == NPI_SYSTEM:
                     return str(coding["code"])
-    raise ValueError("the Group names no practitioner")
+    raise Unreadable("the Group names no practitioner")
 
 
 def read_instant(text: str) -> datetime:
     """Answers a FHIR instant as an aware UTC datetime; raises ValueError without an offset."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise ValueError("a time has no offset")
+        raise Unreadable("a time has no offset")
     return instant.astimezone(UTC)
 
 
@@ -166,7 +165,7 @@ def _read_identifier(tree: Mapping[str, Any], system: str) -> str:
     for identifier in tree["identifier"]:
         if identifier.get("system") == system:
             return str(identifier["value"])
-    raise ValueError("a resource lacks its identifier")
+    raise Unreadable("a resource lacks its identifier")
 
 
 def _read_name(tree: Mapping[str, Any]) -> tuple[str, str]:
@@ -199,5 +198,5 @@ def read_entities(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Answers the entries of a JSON list (contract-v1 4.2); raises ValueError when it is none."""
     entities = tree.get("entities")
     if not isinstance(entities, list):
-        raise ValueError("the answer is not a list")
+        raise Unreadable("the answer is not a list")
     return entities

@@ -67,9 +67,7 @@ def column(
     null: bool = False,
 ) -> Column[Any]:
     """Build a column that says how confidential it is: public, internal, phi (sealed or keyed) or secret."""
-    return Column(
-        name, kind, primary_key=key, nullable=null, autoincrement=False, info={"class": classified}
-    )
+    return Column(name, kind, primary_key=key, nullable=null, autoincrement=False, info={"class": classified})
 
 
 def tenant() -> Column[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +17,16 @@ from service.domain.identifiers import (
     Environment,
 )
 
+Matrix = NDArray[np.uint8]
+"""One row of bytes per cell."""
+
 NO_MBI = np.uint64(2**64 - 1)
 """Stands for a cell without a valid MBI."""
 NO_NPI = np.int64(-1)
 """Stands for a cell without a valid NPI."""
 
-NPI_LENGTH = 10
+MBI_WIDTH = MBI_LENGTH
+NPI_WIDTH = 10
 CHUNK = 32_768
 """Rows per pass, so that temporaries stay in the second-level cache."""
 
@@ -38,15 +41,18 @@ _RADIX = np.array([len(alphabet) for alphabet in LOOSE_ALPHABETS], np.uint64)
 _CHARS = tuple(np.frombuffer(alphabet.encode(), np.uint8) for alphabet in LOOSE_ALPHABETS)
 
 
-@cache
 def build_mbi_tables(environment: Environment) -> NDArray[np.int64]:
     """Answers an (11, 256) table whose entries sum to the packed MBI, or to 2**58 and more for a bad one."""
-    strict = SANDBOX_ALPHABETS if environment is Environment.SANDBOX else STRICT_ALPHABETS
-    tables = np.full((MBI_LENGTH, 256), _BAD_MBI, np.int64)
+    return _build_tables(SANDBOX_ALPHABETS if environment is Environment.SANDBOX else STRICT_ALPHABETS)
+
+
+@cache
+def _build_tables(alphabets: tuple[str, ...]) -> NDArray[np.int64]:
+    tables = np.full((MBI_WIDTH, 256), _BAD_MBI, np.int64)
     weight = 1
-    for position in reversed(range(MBI_LENGTH)):
+    for position in reversed(range(MBI_WIDTH)):
         loose = LOOSE_ALPHABETS[position]
-        for char in strict[position]:
+        for char in alphabets[position]:
             tables[position, ord(char)] = loose.index(char) * weight
         weight *= len(loose)
     return tables
@@ -55,12 +61,12 @@ def build_mbi_tables(environment: Environment) -> NDArray[np.int64]:
 @cache
 def build_npi_tables(environment: Environment) -> NDArray[np.int64]:
     """Answers a (10, 256) table whose entries sum to the number with its Luhn sum above bit 40."""
-    tables = np.full((NPI_LENGTH, 256), _BAD_NPI, np.int64)
-    for position in range(NPI_LENGTH):
+    tables = np.full((NPI_WIDTH, 256), _BAD_NPI, np.int64)
+    for position in range(NPI_WIDTH):
         digits = (1, 2) if position == 0 and environment is Environment.PRODUCTION else range(10)
         for digit in digits:
             luhn = _LUHN_DOUBLED[digit] if position % 2 == 0 else digit
-            value = digit * 10 ** (NPI_LENGTH - 1 - position)
+            value = digit * 10 ** (NPI_WIDTH - 1 - position)
             tables[position, ord("0") + digit] = value + (luhn << _LUHN_SHIFT)
     return tables
 
@@ -70,37 +76,75 @@ _LUHN_FITS = np.array([(total + _LUHN_OF_PREFIX) % 10 == 0 for total in range(12
 
 def pack_mbi_column(cells: pa.StringArray, environment: Environment) -> NDArray[np.uint64]:
     """Answers the packed MBI of each cell that is canonical and allowed, `NO_MBI` for every other."""
-    sums = _sum_tables(cells, build_mbi_tables(environment))
-    sums[sums >= _BAD_MBI] = -1
-    return sums.view(np.uint64)
+    packed = np.empty(len(cells), np.uint64)
+    offsets, content = view_strings(cells)
+    for start in range(0, len(cells), CHUNK):
+        stop = min(start + CHUNK, len(cells))
+        matrix, fits = gather_fixed(offsets[start : stop + 1], content, MBI_WIDTH)
+        part = pack_mbi_matrix(matrix, environment)
+        part[~fits] = NO_MBI
+        packed[start:stop] = part
+    return packed
 
 
 def read_npi_column(cells: pa.StringArray, environment: Environment) -> NDArray[np.int64]:
     """Answers the NPI of each cell that is ten digits and passes Luhn, `NO_NPI` for every other."""
-    sums = _sum_tables(cells, build_npi_tables(environment))
-    luhn = np.minimum(sums >> _LUHN_SHIFT, 127)
-    bad = ~_LUHN_FITS.take(luhn) | (sums >= _BAD_NPI)
+    npis = np.empty(len(cells), np.int64)
+    offsets, content = view_strings(cells)
+    for start in range(0, len(cells), CHUNK):
+        stop = min(start + CHUNK, len(cells))
+        matrix, fits = gather_fixed(offsets[start : stop + 1], content, NPI_WIDTH)
+        part = read_npi_matrix(matrix, environment)
+        part[~fits] = NO_NPI
+        npis[start:stop] = part
+    return npis
+
+
+def pack_mbi_matrix(text: Matrix, environment: Environment) -> NDArray[np.uint64]:
+    """Answers the packed MBI of each row of eleven bytes, `NO_MBI` for one that is not allowed."""
+    sums = _sum_tables(text, build_mbi_tables(environment))
+    sums[sums >= _BAD_MBI] = -1
+    return sums.view(np.uint64)
+
+
+def read_npi_matrix(text: Matrix, environment: Environment) -> NDArray[np.int64]:
+    """Answers the NPI of each row of ten bytes, `NO_NPI` for one that is not allowed."""
+    sums = _sum_tables(text, build_npi_tables(environment))
+    bad = sums >= _BAD_NPI
+    bad |= ~_LUHN_FITS.take(sums >> _LUHN_SHIFT, mode="clip")
     sums &= _NPI_MASK
     sums[bad] = NO_NPI
     return sums
 
 
+def find_loose_mbis(text: Matrix) -> NDArray[np.bool_]:
+    """Answers which rows of eleven bytes are MBI-shaped."""
+    return _sum_tables(text, _build_tables(LOOSE_ALPHABETS)) < _BAD_MBI
+
+
+def find_strict_mbis(text: Matrix) -> NDArray[np.bool_]:
+    """Answers which rows of eleven bytes CMS could have issued to a person."""
+    return _sum_tables(text, _build_tables(STRICT_ALPHABETS)) < _BAD_MBI
+
+
 def unpack_codes(codes: NDArray[np.uint64]) -> list[str]:
     """Answers the canonical MBIs of packed ones."""
-    text = np.empty((len(codes), MBI_LENGTH), np.uint8)
+    text = np.empty((len(codes), MBI_WIDTH), np.uint8)
     rest = codes.astype(np.uint64, copy=True)
-    for position in reversed(range(MBI_LENGTH)):
+    for position in reversed(range(MBI_WIDTH)):
         rest, index = np.divmod(rest, _RADIX[position])
         text[:, position] = _CHARS[position][index.astype(np.intp)]
     raw = text.tobytes().decode("ascii")
-    return [raw[start : start + MBI_LENGTH] for start in range(0, len(raw), MBI_LENGTH)]
+    return [raw[start : start + MBI_WIDTH] for start in range(0, len(raw), MBI_WIDTH)]
 
 
 def view_strings(cells: pa.StringArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Answers the offsets (n + 1) and the bytes of a string column without copying."""
-    buffers = cells.buffers()
-    offsets = np.frombuffer(buffers[1], np.int32, len(cells) + 1 + cells.offset)[cells.offset :]
-    content = np.frombuffer(buffers[2], np.uint8) if buffers[2] is not None else np.empty(0, np.uint8)
+    _, places, text = cells.buffers()
+    if places is None or len(cells) == 0:
+        return np.zeros(len(cells) + 1, np.int32), np.empty(0, np.uint8)
+    offsets = np.frombuffer(memoryview(places), np.int32, len(cells) + 1 + cells.offset)[cells.offset :]
+    content = np.empty(0, np.uint8) if text is None else np.frombuffer(memoryview(text), np.uint8)
     return offsets, content
 
 
@@ -115,33 +159,21 @@ def gather_fixed(
         return content[start : start + count * width].reshape(count, width), fits
     if len(content) < width:
         return np.zeros((count, width), np.uint8), fits
-    windows: NDArray[np.void] = np.ndarray(
-        (len(content) - width + 1,), dtype=f"V{width}", buffer=content, strides=(1,)
-    )
+    windows: NDArray[np.void] = np.ndarray((len(content) - width + 1,), dtype=f"V{width}", buffer=content, strides=(1,))
     starts = np.where(fits, offsets[:-1], 0)
     return windows[starts].view(np.uint8).reshape(count, width), fits
 
 
-def _sum_tables(cells: pa.StringArray, tables: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Answers per cell the sum of its table entries; a cell of another length gets the last, impossible value."""
-    offsets, content = view_strings(cells)
-    count = len(cells)
-    width = len(tables)
-    sums = np.zeros(count, np.int64)
-    term = np.empty(min(CHUNK, count), np.int64)
-    for start in range(0, count, CHUNK):
-        stop = min(start + CHUNK, count)
-        matrix, fits = gather_fixed(offsets[start : stop + 1], content, width)
-        total = sums[start:stop]
-        part = term[: stop - start]
-        for position in range(width):
-            np.take(tables[position], matrix[:, position], out=part, mode="clip")
-            total += part
-        if not fits.all():
-            total[~fits] = 1 << 62
-    return sums
+def _sum_tables(text: Matrix, tables: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Answers per row the sum of its bytes' table entries."""
+    total: NDArray[np.int64] = tables[0].take(text[:, 0])
+    term = np.empty(len(text), np.int64)
+    for position in range(1, len(tables)):
+        np.take(tables[position], text[:, position], out=term, mode="clip")
+        total += term
+    return total
 
 
 def build_strings(values: Sequence[str | None]) -> pa.StringArray:
     """Answers a string column; None is kept as null."""
-    return cast("pa.StringArray", pa.array(values, pa.string()))
+    return pa.array(values, pa.string())

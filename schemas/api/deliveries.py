@@ -1,0 +1,74 @@
+"""Posted files and what was found in them, by position and code."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from schemas.api.base import PageQuery, StrictSchema, UtcTime
+
+
+class DeliveriesQuery(PageQuery):
+    """Which deliveries."""
+
+    feed = fields.String(load_default=None, validate=validate.Length(1, 100))
+    state = fields.String(
+        load_default=None,
+        validate=validate.OneOf(("received", "accepted", "held", "rejected", "superseded")),
+    )
+
+
+class DeliverySchema(StrictSchema):
+    """One posted file: its state, counts, and why it is held if it is."""
+
+    id = fields.String(required=True)
+    number = fields.Integer(required=True)
+    feed_id = fields.String(required=True)
+    state = fields.String(required=True)
+    sha256 = fields.String(required=True)
+    size = fields.Integer(required=True, metadata={"description": "Bytes."})
+    mode = fields.String(allow_none=True)
+    as_of_at = UtcTime(allow_none=True)
+    sequence = fields.String(allow_none=True)
+    received_at = UtcTime(required=True)
+    received_by = fields.String(required=True)
+    format = fields.String(allow_none=True)
+    encoding = fields.String(allow_none=True)
+    file_error = fields.String(allow_none=True)
+    data_rows = fields.Integer(allow_none=True)
+    present_count = fields.Integer(allow_none=True)
+    remove_count = fields.Integer(allow_none=True)
+    error_count = fields.Integer(allow_none=True)
+    warning_count = fields.Integer(allow_none=True)
+    blind_count = fields.Integer(allow_none=True)
+    hold_code = fields.String(allow_none=True)
+    hold_reason = fields.String(allow_none=True)
+    costs_from_at = UtcTime(allow_none=True)
+    decided_by = fields.String(allow_none=True)
+    decided_at = UtcTime(allow_none=True)
+    decision_reason = fields.String(allow_none=True)
+
+
+class DeliveryPage(StrictSchema):
+    """Deliveries, newest first."""
+
+    items = fields.List(fields.Nested(DeliverySchema), required=True)
+    next = fields.String(allow_none=True)
+
+
+class FindingSchema(StrictSchema):
+    """What is wrong with one row; never the value itself."""
+
+    n = fields.Integer(required=True)
+    position = fields.String(required=True)
+    code = fields.String(required=True)
+    severity = fields.String(required=True)
+    is_blind = fields.Boolean(required=True)
+    sentence = fields.String(required=True)
+
+
+class FindingPage(StrictSchema):
+    """Findings of one delivery in file order, and how many there are of each code."""
+
+    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    items = fields.List(fields.Nested(FindingSchema), required=True)
+    next = fields.String(allow_none=True)

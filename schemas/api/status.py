@@ -1,0 +1,26 @@
+"""When an organisation last ran, last changed, and runs next."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from schemas.api.base import StrictSchema, UtcTime
+
+
+class OrganizationStatusSchema(StrictSchema):
+    """One organisation at a glance; no patient values."""
+
+    organization_id = fields.String(required=True)
+    name = fields.String(required=True)
+    last_run_at = UtcTime(allow_none=True)
+    last_run_state = fields.String(allow_none=True)
+    last_change_at = UtcTime(allow_none=True)
+    next_run_at = UtcTime(allow_none=True)
+    open_holds = fields.Integer(required=True)
+    held_deliveries = fields.Integer(required=True)
+
+
+class StatusPage(StrictSchema):
+    """The organisations that the token speaks for."""
+
+    items = fields.List(fields.Nested(OrganizationStatusSchema), required=True)

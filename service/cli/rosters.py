@@ -1,0 +1,237 @@
+"""Rosters at the terminal: check a file, receive a delivery, look at deliveries and decide on held ones."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli.door import Door, end, find_actor
+from service.cli.exit_codes import ExitCode
+from service.cli.options import pass_door, with_format, with_needed_as, with_org, with_reason
+from service.cli.output import print_line, print_record, print_rows
+from service.domain.errors import InvalidInput
+from service.domain.people import Actor
+
+if TYPE_CHECKING:
+    from service.workflows.deliveries import DeliveryView
+
+_STATE_CODES = {"held": ExitCode.HELD, "rejected": ExitCode.REFUSED}
+_FINDINGS_SHOWN = 50
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--environment",
+    type=click.Choice(["sandbox", "production"]),
+    default="sandbox",
+    show_default=True,
+    help="Which MBIs are allowed: synthetic ones, or those of people.",
+)
+@click.option("--mode", type=click.Choice(["snapshot", "delta"]), help="How the feed would read it.")
+@click.option(
+    "--feed-config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file with a feed's mode, column_mapping and header_hash.",
+)
+@with_format
+@pass_door
+def check(door: Door, file: Path, environment: str, mode: str | None, feed_config: Path | None) -> None:
+    """Read a roster file and print what would be taken from it; needs no settings, database or network.
+
+    Text shows MBIs masked, JSON in full. Ends with 12 when the file would be refused whole.
+
+    Example: rollcall check sample_rosters/01_first_week.csv
+    """
+    from service.workflows.check import check as check_file
+
+    result = check_file(file, environment=environment, mode=mode, config=_read_config(feed_config))
+    door.show(result, lambda: _print_reading(file, result))
+    end(ExitCode.REFUSED if result["file_error"] else ExitCode.DONE)
+
+
+def _read_config(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise InvalidInput(f"{path} is not a JSON object.", next_action="Correct the feed configuration.")
+    return config
+
+
+def _print_reading(file: Path, result: dict[str, Any]) -> None:
+    print_line(f"{file.name}: {result['format']}")
+    if result["file_error"]:
+        print_line(f"The file would be refused whole: {result['file_error']}.")
+        return
+    print_record(
+        [
+            ("present", len(result["present"])),
+            ("remove", len(result["remove"])),
+            ("errors", len(result["errors"])),
+            ("warnings", len(result["warnings"])),
+            ("blind errors", result["blind_errors"]),
+            ("signal", result["mode_signal"]),
+        ]
+    )
+    marks = [*((p, "error", c) for p, c in result["errors"]), *((p, "warning", c) for p, c in result["warnings"])]
+    if marks:
+        print_line()
+        print_rows(("position", "severity", "code"), marks[:_FINDINGS_SHOWN])
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@with_org
+@click.option("--feed", "feed_id", required=True, metavar="FEED", help="The feed it belongs to.")
+@click.option(
+    "--mode", type=click.Choice(["snapshot", "delta"]), help="What the sender says it is; never widens the feed."
+)
+@click.option("--as-of", metavar="TIME", help="RFC 3339: when the EHR made the file.")
+@click.option("--sequence", metavar="TEXT", help="The sender's serial number.")
+@with_format
+@pass_door
+def receive(door: Door, file: Path, organization_id: str, feed_id: str, **options: Any) -> None:
+    """Take in one roster file as the HTTP endpoint does, read it, and say what became of it.
+
+    Ends with 11 when the delivery is held for a person and 12 when it is rejected. The same file twice is taken once.
+
+    Example: rollcall receive sample_rosters/01_first_week.csv --org lakeside --feed ehr-daily
+    """
+    from service.workflows.digest import digest_delivery
+    from service.workflows.receive import Upload
+    from service.workflows.receive import receive as take_in
+
+    upload = Upload(
+        filename=file.name, mode=options["mode"], as_of_at=_read_time(options["as_of"]), sequence=options["sequence"]
+    )
+    rt = door.open()
+    with file.open("rb") as stream:
+        receipt = take_in(rt, organization_id, feed_id, stream, upload, Actor.operator())
+    view = receipt.delivery
+    if view.state == "received":
+        view = digest_delivery(rt, organization_id, view.id)
+    door.show(view, lambda: _print_delivery(view))
+    end(_STATE_CODES.get(view.state, ExitCode.DONE))
+
+
+def _read_time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"{text} is not a time.", next_action="Write it as 2026-11-20T06:00:00Z.") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+@click.group()
+def delivery() -> None:
+    """Deliveries: the files that were received, what was found in them, and those that wait for a person."""
+
+
+@delivery.command("list")
+@with_org
+@click.option("--feed", "feed_id", metavar="FEED", help="Only this feed.")
+@click.option(
+    "--state", type=click.Choice(["received", "accepted", "held", "rejected", "superseded"]), help="Only these."
+)
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many at most.")
+@with_format
+@pass_door
+def list_deliveries(door: Door, organization_id: str, feed_id: str | None, state: str | None, limit: int) -> None:
+    """List deliveries, newest first.
+
+    Example: rollcall delivery list --org lakeside --state held
+    """
+    from service.workflows.deliveries import find_deliveries
+
+    found = find_deliveries(door.open(), organization_id, feed_id=feed_id, state=state, limit=limit)
+    columns = (
+        "number",
+        "id",
+        "feed_id",
+        "state",
+        "received_at",
+        "data_rows",
+        "present_count",
+        "error_count",
+        "hold_code",
+    )
+    rows = [[getattr(item, column) for column in columns] for item in found]
+    door.show(found, lambda: print_rows(columns, rows, empty="There is no delivery."))
+
+
+@delivery.command("show")
+@click.argument("delivery_id", metavar="DELIVERY")
+@with_org
+@with_format
+@pass_door
+def show_delivery(door: Door, delivery_id: str, organization_id: str) -> None:
+    """Show one delivery with its first findings; they name position and code, never a value.
+
+    Example: rollcall delivery show DELIVERY --org lakeside
+    """
+    from service.workflows.deliveries import count_findings, find_findings, load_delivery
+
+    rt = door.open()
+    view = load_delivery(rt, organization_id, delivery_id)
+    counts = count_findings(rt, organization_id, delivery_id)
+    findings = find_findings(rt, organization_id, delivery_id, limit=_FINDINGS_SHOWN)
+    rows = [(item.position, item.severity, item.code, item.sentence) for item in findings]
+
+    def write() -> None:
+        _print_delivery(view)
+        print_line()
+        print_rows(("position", "severity", "code", "what to do"), rows, empty="There is no finding.")
+
+    door.show({"delivery": view, "counts": counts, "findings": findings}, write)
+
+
+@delivery.command("decide")
+@click.argument("delivery_id", metavar="DELIVERY")
+@click.argument("verdict", type=click.Choice(["accept", "reject"]))
+@with_org
+@with_needed_as
+@with_reason
+@with_format
+@pass_door
+def decide(door: Door, delivery_id: str, verdict: str, organization_id: str, email: str, reason: str) -> None:
+    """Accept or reject a held delivery, as a person who answers for it; a hard stop needs two people.
+
+    Example: rollcall delivery decide DELIVERY reject --org lakeside --as ada@lakeside.example --reason "half a file"
+    """
+    from service.workflows.deliveries import load_delivery
+    from service.workflows.holds import decide_delivery
+
+    rt = door.open()
+    actor = find_actor(rt, organization_id, email)
+    decide_delivery(rt, organization_id, delivery_id, verdict, reason, actor)
+    view = load_delivery(rt, organization_id, delivery_id)
+    door.show(view, lambda: _print_delivery(view))
+
+
+def _print_delivery(view: DeliveryView) -> None:
+    record: list[tuple[str, object]] = [
+        ("delivery", f"{view.number} ({view.id})"),
+        ("feed", view.feed_id),
+        ("state", view.state),
+        ("rows", view.data_rows),
+        ("present", view.present_count),
+        ("removed", view.remove_count),
+        ("errors", view.error_count),
+        ("warnings", view.warning_count),
+    ]
+    if view.file_error:
+        record.append(("file error", view.file_error))
+    if view.hold_reason:
+        record.append(("held because", view.hold_reason))
+        record.append(("waiting costs from", view.costs_from_at))
+    print_record(record)

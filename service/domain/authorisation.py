@@ -1,0 +1,57 @@
+"""Who answers for a plan: one person's sign-off of one fingerprint, or a bounded standing authorisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from service.domain.change import Change, ChangeKind
+from service.domain.errors import InvalidInput
+
+SIGN_OFF_LASTS = timedelta(hours=24)
+"""A signed plan must be applied within a day; after that it is drawn and signed anew."""
+LONGEST_STANDING = timedelta(days=90)
+DECISION_LASTS = timedelta(hours=72)
+"""A decision to let held changes go counts for exactly those changes and for so long."""
+
+STATEMENT = (
+    "I attest, for the practice, that each patient listed for attribution has an existing treatment relationship with"
+    " the practitioner named beside them, and that the practice requests their claims for the purpose of treatment."
+)
+"""What a person says by signing a plan; shown above the button and recorded with the signature."""
+
+_COVERED_KINDS = frozenset({ChangeKind.REGISTER, ChangeKind.CREATE, ChangeKind.ADD, ChangeKind.RENEW})
+
+
+@dataclass(frozen=True, slots=True)
+class StandingTerms:
+    """The bounds of a standing authorisation: adds and renewals, of listed practitioners (all if none is)."""
+
+    until_at: datetime
+    npis: frozenset[str] = frozenset()
+
+
+def check_standing(from_at: datetime, until_at: datetime) -> None:
+    """Raise InvalidInput unless the span is positive and at most 90 days."""
+    if not timedelta(0) < until_at - from_at <= LONGEST_STANDING:
+        raise InvalidInput("A standing authorisation lasts from one to 90 days.")
+
+
+def is_covered(change: Change, terms: StandingTerms, now: datetime) -> bool:
+    """Answer whether a change may go under the standing authorisation.
+
+    Removals, reinstatements and overwrites never may. Held changes do not come here, and evidence is fresh already.
+    """
+    if now >= terms.until_at or change.kind not in _COVERED_KINDS:
+        return False
+    return not terms.npis or change.npi is None or change.npi in terms.npis
+
+
+def keep_covered(changes: Iterable[Change], terms: StandingTerms, now: datetime) -> tuple[Change, ...]:
+    """Answer the changes that a standing authorisation covers, in their order.
+
+    Registrations stay only while an attribution that needs them does.
+    """
+    covered = [c for c in changes if is_covered(c, terms, now)]
+    return tuple(covered) if any(c.kind.is_attested for c in covered) else ()

@@ -1,0 +1,48 @@
+"""A clock that follows an emulator's, so that days pass for the service when they pass there."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from service.dpc.errors import DpcError, DpcUnavailable
+from service.dpc.portal import read_clock
+
+ASK_EVERY_SECONDS = 1.0
+
+
+class EmulatorClock:
+    """Callable that answers the emulator's time (aware, UTC), asking it at most once per second.
+
+    Keeps the last known difference to this machine's clock while the emulator cannot be reached; raises
+    DpcUnavailable when it could not be reached from the start, NotAllowed when it is not on this machine.
+    """
+
+    def __init__(self, origin: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._origin = origin
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._asked_at: float | None = None
+        self._offset: timedelta | None = None
+
+    def __call__(self) -> datetime:
+        with self._lock:
+            if self._asked_at is None or self._monotonic() - self._asked_at >= ASK_EVERY_SECONDS:
+                self._ask()
+            if self._offset is None:
+                self._asked_at = None  # the next call asks again at once
+                raise DpcUnavailable("The emulator's clock could not be reached.")
+            return datetime.now(UTC) + self._offset
+
+    def forget(self) -> None:
+        """Makes the next call ask again, for somebody who has just moved the emulator's clock."""
+        with self._lock:
+            self._asked_at = None
+
+    def _ask(self) -> None:
+        with contextlib.suppress(DpcError):
+            self._offset = read_clock(self._origin) - datetime.now(UTC)
+        self._asked_at = self._monotonic()

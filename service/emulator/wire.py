@@ -1,0 +1,176 @@
+"""Around every request: head limit, journal, faults, compression, and the emulator's own Date."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from werkzeug.datastructures import Headers
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.test import run_wsgi_app
+
+from service.emulator.answers import refuse_by_container
+from service.emulator.faults import Fault, find_fault
+from service.emulator.state import State
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HEAD_LIMIT = 8 * 1024
+GZIP_FROM = 256
+CONTROL = "/_emulator"
+ENTRY = "emulator.entry"
+
+Answer = tuple[int, Headers, bytes]
+
+
+class Wire:
+    """WSGI middleware between the socket and the Flask application."""
+
+    def __init__(self, inner: WSGIApplication, state: State) -> None:
+        self.inner = inner
+        self.state = state
+        self.closing = threading.Event()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        _read_whole_body(environ)
+        if environ["PATH_INFO"].startswith(CONTROL):
+            return self._send(environ, start_response, self._ask(environ))
+        entry = self._open_entry(environ)
+        if _measure_head(environ) > HEAD_LIMIT:
+            refusal = refuse_by_container(431, HTTP_STATUS_CODES[431]).to_response()
+            answer: Answer = 431, Headers(list(refusal.headers)), refusal.get_data()
+            entry["status"] = 431
+            return self._send(environ, start_response, answer)
+        return self._serve(environ, start_response, entry)
+
+    def _serve(self, environ: WSGIEnvironment, start_response: StartResponse, entry: dict[str, Any]) -> Iterable[bytes]:
+        with self.state.lock:
+            fault = find_fault(self.state.faults, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        entry["fault"] = fault.name if fault else None
+        if fault and fault.when == "before":
+            self._wait(fault)
+        replaced = fault if fault and (fault.cut or fault.status is not None) else None
+        is_early = replaced is not None and replaced.when == "before"
+        answer = _build_spoiled(replaced) if replaced and is_early else self._ask(environ)
+        if fault and fault.when == "after":
+            self._wait(fault)
+            answer = _build_spoiled(replaced) if replaced else answer
+        entry["status"] = None if fault and fault.cut else answer[0]
+        return self._send(environ, start_response, answer, fault)
+
+    def _wait(self, fault: Fault) -> None:
+        if fault.latency:
+            self.closing.wait(fault.latency)
+
+    def _ask(self, environ: WSGIEnvironment) -> Answer:
+        body, status, headers = run_wsgi_app(self.inner, environ, buffered=True)
+        return int(status.split(" ", 1)[0]), headers, b"".join(body)
+
+    def _send(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        answer: Answer,
+        fault: Fault | None = None,
+    ) -> Iterable[bytes]:
+        if fault and fault.cut:
+            _cut(environ)
+        status, headers, body = answer
+        body = _compress(environ, headers, body)
+        headers["Content-Length"] = str(len(body))
+        headers["Date"] = format_date(self.state.clock.now())
+        headers["X-Request-Id"] = str(uuid4())
+        start_response(f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown')}", list(headers))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return []
+        if fault and fault.truncate:
+            return _send_half(environ, body)
+        return [body]
+
+    def _open_entry(self, environ: WSGIEnvironment) -> dict[str, Any]:
+        provenance = environ.get("HTTP_X_PROVENANCE")
+        with self.state.lock:
+            entry: dict[str, Any] = {
+                "n": len(self.state.journal) + 1,
+                "at": self.state.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "method": environ["REQUEST_METHOD"],
+                "path": environ["PATH_INFO"],
+                "query": environ.get("QUERY_STRING", ""),
+                "status": None,
+                "effect": False,
+                "organization_id": None,
+                "provenance": provenance is not None,
+                "provenance_text": provenance,
+                "patients": None,
+                "request_id": environ.get("HTTP_X_REQUEST_ID"),
+                "fault": None,
+            }
+            self.state.journal.append(entry)
+        environ[ENTRY] = entry
+        return entry
+
+
+def format_date(now: datetime) -> str:
+    """An HTTP date, whole seconds in GMT."""
+    return format_datetime(now, usegmt=True)
+
+
+def _read_whole_body(environ: WSGIEnvironment) -> None:
+    """Take the body off the socket, so that a spoiled answer leaves a usable connection, and inflate it."""
+    stream = environ["wsgi.input"]
+    if environ.get("wsgi.input_terminated"):
+        body = stream.read()
+    else:
+        body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+    if environ.pop("HTTP_CONTENT_ENCODING", "") == "gzip":
+        body = gzip.decompress(body)
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["wsgi.input_terminated"] = True
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if body or environ.get("CONTENT_LENGTH"):
+        environ["CONTENT_LENGTH"] = str(len(body))
+
+
+def _measure_head(environ: WSGIEnvironment) -> int:
+    """Bytes of request line and headers as they came over the wire."""
+    target = environ.get("REQUEST_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+    size = len(environ["REQUEST_METHOD"]) + len(target) + len(" HTTP/1.1\r\n") + 1
+    for name, value in environ.items():
+        if name.startswith("HTTP_"):
+            size += len(name) - len("HTTP_") + len(value) + len(": \r\n")
+        elif name in ("CONTENT_TYPE", "CONTENT_LENGTH") and value:
+            size += len(name) + len(value) + len(": \r\n")
+    return size
+
+
+def _build_spoiled(fault: Fault) -> Answer:
+    return fault.status or 500, Headers(list(fault.headers.items())), fault.body
+
+
+def _compress(environ: WSGIEnvironment, headers: Headers, body: bytes) -> bytes:
+    if len(body) < GZIP_FROM or "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
+        return body
+    headers["Content-Encoding"] = "gzip"
+    headers["Vary"] = "Accept-Encoding"
+    return gzip.compress(body, compresslevel=1, mtime=0)
+
+
+def _cut(environ: WSGIEnvironment) -> None:
+    """Close the connection without an answer; the server takes the error for a vanished client."""
+    connection: socket.socket | None = environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("the connection was cut on demand")
+
+
+def _send_half(environ: WSGIEnvironment, body: bytes) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
+    _cut(environ)

@@ -1,0 +1,203 @@
+"""Puts judged rows together: duplicates, contradictions, findings in input order and what must not be removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.rosters.columns.evaluate import ENDED, NO_ROW, PRESENT, REMOVE, Judged
+from service.rosters.columns.kernels import NO_MBI
+from service.rosters.findings import CODE_INDEX, Findings
+from service.rosters.reading import ALL_PRACTITIONERS, Columns
+
+Rows = NDArray[np.intp]
+_HASH_BITS = 20
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: spreads neighbouring codes
+Mark = tuple[Rows, NDArray[np.uint8] | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Rows of the wrong width: their lines, and their packed MBI where that cell could still be read."""
+
+    line: NDArray[np.int32]
+    mbi: NDArray[np.uint64]
+
+
+NO_RAGGED = Ragged(np.empty(0, np.int32), np.empty(0, np.uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The rows of one input, settled: `person_rows` are the first rows of each patient present."""
+
+    data_rows: int
+    present: Columns
+    person_rows: Rows
+    remove: Columns
+    findings: Findings
+    protected: NDArray[np.uint64]
+    blind_errors: int
+
+
+def join_judged(parts: Sequence[Judged]) -> Judged:
+    """Answers the rows of all parts as one; cells of people stay with their parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return Judged(
+        line=np.concatenate([part.line for part in parts]),
+        mbi=np.concatenate([part.mbi for part in parts]),
+        npi=np.concatenate([part.npi for part in parts]),
+        verdict=np.concatenate([part.verdict for part in parts]),
+        date_code=np.concatenate([part.date_code for part in parts]),
+        months_over_twelve=sum(part.months_over_twelve for part in parts),
+    )
+
+
+def assemble_rows(rows: Judged, ragged: Ragged = NO_RAGGED, positions: Sequence[str] | None = None) -> Assembly:
+    """Answers pairs without duplicates, findings by line, protected MBIs and the number of blind errors.
+
+    `positions` names row i where lines are not the positions (FHIR); `ragged` belongs to tables only.
+    """
+    verdict = _mark_conflicts(rows)
+    present, later, extra = _drop_repeats(rows, np.flatnonzero(verdict == PRESENT))
+    remove, later_removals, _ = _drop_repeats(rows, np.flatnonzero(verdict == REMOVE))
+    wrong = np.flatnonzero(verdict < NO_ROW)
+    marks: list[Mark] = [
+        (wrong, verdict[wrong]),
+        (np.concatenate([later, later_removals]), CODE_INDEX["duplicate_row"]),
+        (extra, CODE_INDEX["mbi_multiple_npi"]),
+        (np.flatnonzero(verdict == ENDED), CODE_INDEX["attribution_ended"]),
+    ]
+    if len(rows.date_code):
+        dated = np.flatnonzero((rows.date_code != 0) & (verdict != NO_ROW))
+        marks.append((dated, rows.date_code[dated]))
+    findings = _build_findings(rows, marks, ragged, positions)
+    return Assembly(
+        data_rows=int(np.count_nonzero(verdict != NO_ROW)) + len(ragged.line),
+        present=_take_columns(rows, present),
+        person_rows=np.setdiff1d(present, extra, assume_unique=True) if len(extra) else present,
+        remove=_take_columns(rows, remove),
+        findings=findings,
+        protected=_list_protected(rows, wrong, ragged),
+        blind_errors=findings.blind_errors,
+    )
+
+
+def _mark_conflicts(rows: Judged) -> NDArray[np.uint8]:
+    """Answers the verdicts with every row of a pair that is both added and removed turned into an error.
+
+    A removal of all practitioners contradicts every addition of that patient.
+    """
+    removed = np.flatnonzero(rows.verdict == REMOVE)
+    if not len(removed):
+        return rows.verdict
+    added = np.flatnonzero(rows.verdict == PRESENT)
+    added = added[np.isin(rows.mbi[added], rows.mbi[removed])]
+    pairs = set(_list_pairs(rows, added))
+    patients = {mbi for mbi, _ in pairs}
+    gone = set(_list_pairs(rows, removed))
+    verdict = rows.verdict.copy()
+    for row, (mbi, npi) in zip(removed.tolist(), _list_pairs(rows, removed), strict=True):
+        if (mbi, npi) in pairs or (npi == ALL_PRACTITIONERS and mbi in patients):
+            verdict[row] = CODE_INDEX["conflicting_actions"]
+    for row, (mbi, npi) in zip(added.tolist(), _list_pairs(rows, added), strict=True):
+        if (mbi, npi) in gone or (mbi, ALL_PRACTITIONERS) in gone:
+            verdict[row] = CODE_INDEX["conflicting_actions"]
+    return verdict
+
+
+def _list_pairs(rows: Judged, chosen: Rows) -> list[tuple[int, int]]:
+    return list(zip(rows.mbi[chosen].tolist(), rows.npi[chosen].tolist(), strict=True))
+
+
+def _drop_repeats(rows: Judged, chosen: Rows) -> tuple[Rows, Rows, Rows]:
+    """Answers (first rows of each pair, later rows of a pair, first rows of a patient's further practitioners).
+
+    Only rows whose MBI occurs more than once are compared, which is exact and cheap where that is rare.
+    """
+    mbi = rows.mbi[chosen]
+    candidates = _find_repeated(mbi)
+    if not len(candidates):
+        none = np.empty(0, np.intp)
+        return chosen, none, none
+    npi = rows.npi[chosen[candidates]]
+    code = mbi[candidates]
+    by_pair = np.lexsort((npi, code))
+    code, npi = code[by_pair], npi[by_pair]
+    same_patient = np.concatenate([[False], code[1:] == code[:-1]])
+    same_pair = same_patient & np.concatenate([[False], npi[1:] == npi[:-1]])
+    later = candidates[by_pair[same_pair]]
+    first_of_pair = candidates[by_pair[~same_pair]]
+    further = _find_further(mbi, first_of_pair)
+    keep = np.ones(len(mbi), np.bool_)
+    keep[later] = False
+    return chosen[keep], chosen[np.sort(later)], chosen[further]
+
+
+def _find_repeated(mbi: NDArray[np.uint64]) -> Rows:
+    """Answers the rows, in order, whose value occurs more than once.
+
+    One sort of values finds the repeated ones, a small table of hashes their rows; what it lets through too much
+    is sieved exactly.
+    """
+    ordered = np.sort(mbi)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(repeated):
+        return np.empty(0, np.intp)
+    marked = np.zeros(1 << _HASH_BITS, np.bool_)
+    marked[_hash_codes(repeated)] = True
+    rows = np.flatnonzero(marked[_hash_codes(mbi)])
+    values = mbi[rows]
+    places = np.minimum(np.searchsorted(repeated, values), len(repeated) - 1)
+    return np.asarray(rows[repeated[places] == values], np.intp)
+
+
+def _hash_codes(mbi: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return (mbi * _HASH_FACTOR) >> np.uint64(64 - _HASH_BITS)
+
+
+def _find_further(mbi: NDArray[np.uint64], firsts: Rows) -> Rows:
+    """Answers, of rows with distinct pairs, those whose patient occurs on an earlier one."""
+    firsts = np.sort(firsts)
+    by_patient = np.argsort(mbi[firsts], kind="stable")
+    code = mbi[firsts[by_patient]]
+    again = np.concatenate([[False], code[1:] == code[:-1]])
+    return np.sort(firsts[by_patient[again]])
+
+
+def _take_columns(rows: Judged, chosen: Rows) -> Columns:
+    return Columns(rows.mbi[chosen], rows.npi[chosen], rows.line[chosen])
+
+
+def _list_protected(rows: Judged, wrong: Rows, ragged: Ragged) -> NDArray[np.uint64]:
+    """Answers the packed MBIs of wrong rows in input order, each once."""
+    mbi: NDArray[np.uint64] = np.concatenate([rows.mbi[wrong], ragged.mbi])
+    line = np.concatenate([rows.line[wrong], ragged.line])
+    known = mbi != NO_MBI
+    mbi = mbi[known][np.argsort(line[known], kind="stable")]
+    _, first = np.unique(mbi, return_index=True)
+    return np.asarray(mbi[np.sort(first)], np.uint64)
+
+
+def _build_findings(
+    rows: Judged,
+    marks: Sequence[Mark],
+    ragged: Ragged,
+    positions: Sequence[str] | None,
+) -> Findings:
+    """Answers the findings of all marks by line; within a line errors come first."""
+    index = np.concatenate([marked for marked, _ in marks])
+    codes = np.concatenate([np.broadcast_to(np.asarray(code, np.uint8), len(rows)) for rows, code in marks])
+    is_error = np.arange(len(index)) < len(marks[0][0])
+    blind = is_error & (rows.mbi[index] == NO_MBI)
+    lines = np.concatenate([rows.line[index], ragged.line])
+    codes = np.concatenate([codes, np.full(len(ragged.line), CODE_INDEX["ragged_row"], np.uint8)])
+    blind = np.concatenate([blind, ragged.mbi == NO_MBI])
+    order = np.argsort(lines, kind="stable")
+    if positions is not None:
+        return Findings([positions[index[place]] for place in order.tolist()], codes[order], blind[order])
+    return Findings(lines[order], codes[order], blind[order])

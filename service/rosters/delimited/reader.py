@@ -1,0 +1,154 @@
+"""Reads a delimited roster or list of practitioners into a `RosterReading`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from service.domain.identifiers import read_npi
+from service.rosters.columns.assemble import Assembly, assemble_rows, join_judged
+from service.rosters.delimited.pieces import Declined, NotUtf8, read_pieces
+from service.rosters.delimited.rows import TableRows, iter_table, read_rows
+from service.rosters.delimited.table import (
+    HEAD_BYTES,
+    NOT_PAIR_SHAPED,
+    SHAPED_RIGHT,
+    Layout,
+    TableBroken,
+    find_layout,
+    find_trailer,
+    is_blank_row,
+)
+from service.rosters.encoding import Source, Undecodable, is_utf8, open_source, transcode_source
+from service.rosters.findings import CODE_INDEX, Findings
+from service.rosters.people import build_people
+from service.rosters.reading import PractitionerName, RosterOptions, RosterReading
+from service.rosters.values import find_name
+
+_DELTA_NAME = re.compile("turnover|changes|delta", re.IGNORECASE)
+_DATE_ORDER_LIMIT = 0.1
+
+
+def read_delimited(path: Path, options: RosterOptions) -> RosterReading:
+    """Answers the table of a text file; every fault of the whole file is its `file_error` (feeds 3)."""
+    try:
+        source = open_source(path)
+        try:
+            return _read_source(source, options)
+        except (NotUtf8, UnicodeDecodeError):
+            if source.encoding != "utf-8":
+                raise Undecodable from None
+            return _read_source(transcode_source(path), options)
+    except Undecodable:
+        return RosterReading("csv", file_error="encoding_undecodable")
+
+
+def _read_source(source: Source, options: RosterOptions) -> RosterReading:
+    blank = RosterReading("csv", mode_signal=_find_name_signal(source.path, options), encoding=source.encoding)
+    try:
+        layout = find_layout(_read_head(source), options)
+        if layout is None:
+            return replace(blank, file_error="header_changed" if options.header_hash else "header_unrecognised")
+        blank = replace(blank, header_hash=layout.header.hash)
+        if layout.kind == "practitioners":
+            return _read_practitioners(source, layout, replace(blank, format="practitioners_csv"), options)
+        if "action" in layout.header.columns:
+            blank = replace(blank, mode_signal="delta")
+        if layout.header.error:
+            return replace(blank, file_error=layout.header.error)
+        return _build_reading(_read_table(source, layout, options), layout, blank)
+    except TableBroken as broken:
+        return replace(blank, file_error=broken.code)
+
+
+def _read_table(source: Source, layout: Layout, options: RosterOptions) -> TableRows:
+    """Answers the rows by the fast way, or by the careful one where the fast one declines."""
+    try:
+        return read_pieces(source, layout, options)
+    except Declined:
+        return read_rows(source, layout, options)
+
+
+def _read_head(source: Source) -> str:
+    """Answers the first whole lines, at most a mebibyte; raises TableBroken for a line that never ends."""
+    with source.open() as stream:
+        head = stream.read(HEAD_BYTES)
+    if len(head) == HEAD_BYTES:
+        end = max(head.rfind(b"\n"), head.rfind(b"\r"))
+        if end < 0:
+            raise TableBroken("too_large")
+        head = head[: end + 1]
+    if not is_utf8(head):
+        raise NotUtf8
+    return head.decode("utf-8")
+
+
+def _find_name_signal(path: Path, options: RosterOptions) -> str:
+    """Answers "delta" when the file's name says so (feeds 7.2)."""
+    return "delta" if _DELTA_NAME.search(options.filename or path.name) else "none"
+
+
+def _build_reading(table: TableRows, layout: Layout, blank: RosterReading) -> RosterReading:
+    rows = join_judged(table.parts)
+    found = assemble_rows(rows, table.ragged)
+    declared = [counts[0] for counts in table.counts if counts]
+    blank = replace(blank, declared_count=declared[0] if declared else None)
+    error = _find_file_error(table, layout, found, rows.months_over_twelve)
+    if error:
+        return replace(blank, file_error=error, data_rows=found.data_rows)
+    cells = {
+        role: pa.chunked_array([part.people[role] for part in table.parts], pa.string())
+        for role in table.parts[0].people
+    }
+    return replace(
+        blank,
+        data_rows=found.data_rows,
+        present=found.present,
+        remove=found.remove,
+        findings=found.findings,
+        protected=found.protected,
+        blind_errors=found.blind_errors,
+        demographics=build_people(rows, found.person_rows, cells),
+    )
+
+
+def _find_file_error(table: TableRows, layout: Layout, found: Assembly, months_over_twelve: int) -> str | None:
+    if any(counts and found.data_rows not in counts for counts in table.counts):
+        return "count_mismatch"
+    if layout.headerless and not _are_shaped_right(found):
+        return "header_unrecognised"
+    if months_over_twelve > found.data_rows * _DATE_ORDER_LIMIT:
+        return "date_order_conflict"
+    return None
+
+
+def _are_shaped_right(found: Assembly) -> bool:
+    """Answers whether nine tenths of the rows of a table without header look like pairs."""
+    counts = found.findings.count_codes()
+    wrong = sum(counts.get(code, 0) for code in NOT_PAIR_SHAPED)
+    return found.data_rows > 0 and found.data_rows - wrong >= found.data_rows * SHAPED_RIGHT
+
+
+def _read_practitioners(source: Source, layout: Layout, blank: RosterReading, options: RosterOptions) -> RosterReading:
+    """Answers the names of practitioners; a wrong NPI is a finding that blinds nobody, as no patient is meant."""
+    names: list[PractitionerName] = []
+    faults: list[tuple[int, str]] = []
+    columns, width, rows = layout.header.columns, layout.header.width, 0
+    for line, cells in iter_table(source, layout):
+        if is_blank_row(cells) or find_trailer(cells):
+            continue
+        rows += 1
+        npi = read_npi(cells[columns["npi"]], options.environment) if len(cells) == width else None
+        if npi is None or npi.value is None:
+            faults.append((line, (npi and npi.code) or "ragged_row"))
+            continue
+        given, family = (find_name(cells[columns[role]]) for role in ("first_name", "last_name"))
+        names.append(PractitionerName(npi.value, given, family, str(line)))
+    lines = np.array([line for line, _ in faults], np.int32)
+    codes = np.array([CODE_INDEX[code] for _, code in faults], np.uint8)
+    findings = Findings(lines, codes, np.zeros(len(faults), np.bool_))
+    return replace(blank, data_rows=rows, findings=findings, practitioner_names=tuple(names))

@@ -1,0 +1,160 @@
+"""Finds the delimiter and the header of a table of text, and reads rows strictly (feeds 3.3)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from service.domain.identifiers import EDGE_BLANKS, LOOSE_ALPHABETS, Environment, read_mbi, read_npi
+from service.rosters.headings import Header, find_practitioner_header, find_roster_header
+from service.rosters.reading import RosterOptions
+
+DELIMITERS = (",", ";", "\t", "|")
+HEADER_ROWS = 20
+HEAD_BYTES = 1 << 20
+MAX_COLUMNS = 4_000
+SHAPED_RIGHT = 0.9
+"""The part of the rows that must look like pairs where there is no header."""
+
+PAIR_HEADER = Header({"mbi": 0, "npi": 1}, 2, "")
+NOT_PAIR_SHAPED = frozenset(
+    {"mbi_missing", "mbi_length", "mbi_format", "mbi_is_hicn", "mbi_is_ssn"}
+    | {"npi_missing", "npi_length", "npi_format", "npi_scientific", "ragged_row"}
+)
+TRAILER_WORDS = ("total", "count", "record", "end of", "trailer")
+_DATE_LIKE = re.compile(r"[0-9]+[/-][0-9]+[/-][0-9]+|[0-9]+:[0-9]+(?::[0-9]+)?")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9.])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|(?<![A-Za-z0-9.])[0-9]+(?![A-Za-z0-9])")
+_LOOSE_MBI = re.compile("".join(f"[{alphabet}]" for alphabet in LOOSE_ALPHABETS))
+
+Row = tuple[int, list[str]]
+"""The physical line on which a row starts, and its cells."""
+
+
+class TableBroken(Exception):
+    """The table cannot be read to its end; `code` is the file error."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is read: `first_line` is the physical line (1-based) of the first row behind the header."""
+
+    kind: str
+    delimiter: str
+    header: Header
+    first_line: int
+    headerless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """The last line of a report; `counts` are the numbers it states."""
+
+    counts: tuple[int, ...]
+
+
+def iter_rows(lines: Iterable[str], delimiter: str, first_line: int = 1) -> Iterator[Row]:
+    """Yields rows with the physical line of their start; raises TableBroken where strict parsing fails."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    start = 0
+    try:
+        for cells in reader:
+            yield first_line + start, cells
+            start = reader.line_num
+    except csv.Error as error:
+        raise TableBroken("too_large" if "field limit" in str(error) else "truncated") from error
+
+
+def find_layout(head: str, options: RosterOptions) -> Layout | None:
+    """Answers how the table that begins with `head` is read, None if it is no roster."""
+    heads = {delimiter: _read_head(head, delimiter) for delimiter in DELIMITERS}
+    for delimiter, rows in heads.items():
+        layout = _find_roster(rows, delimiter, options)
+        if layout:
+            return layout
+    for delimiter, rows in heads.items():
+        layout = _find_practitioners(rows, delimiter)
+        if layout:
+            return layout
+    for delimiter, rows in heads.items():
+        if _are_pairs([cells for _, cells in rows]):
+            error = "header_changed" if options.header_hash else None
+            header = Header(PAIR_HEADER.columns, 2, "", error)
+            return Layout("roster", delimiter, header, 1, headerless=True)
+    return None
+
+
+def find_trailer(cells: list[str]) -> Trailer | None:
+    """Answers the trailer that a row is, if it is one (feeds 3.3)."""
+    first = cells[0].strip(EDGE_BLANKS).lower() if cells else ""
+    filled = [cell for cell in cells if cell.strip(EDGE_BLANKS)]
+    if not first.startswith(TRAILER_WORDS) or len(filled) > 2:
+        return None
+    if any(read_mbi(cell, environment).code is None for cell in filled for environment in Environment):
+        return None
+    numbers = _NUMBER.findall(_DATE_LIKE.sub(" ", " ".join(filled)))
+    return Trailer(tuple(int(number.replace(",", "")) for number in numbers if len(number) < 15))
+
+
+def is_blank_row(cells: list[str]) -> bool:
+    """Answers whether no cell says anything."""
+    return not any(cell.strip(EDGE_BLANKS) for cell in cells)
+
+
+def _read_head(head: str, delimiter: str) -> list[Row]:
+    """Answers at most twenty rows; what breaks later is the reader's to report."""
+    rows: list[Row] = []
+    try:
+        for row in iter_rows(io.StringIO(head, newline=""), delimiter):
+            rows.append(row)
+            if len(rows) > HEADER_ROWS:
+                break
+    except TableBroken:
+        pass
+    return rows
+
+
+def _find_roster(rows: list[Row], delimiter: str, options: RosterOptions) -> Layout | None:
+    for index, (line, cells) in enumerate(rows[:HEADER_ROWS]):
+        header = find_roster_header(cells, options.column_mapping, options.header_hash)
+        if header:
+            if len(cells) > MAX_COLUMNS:
+                raise TableBroken("too_large")
+            return Layout("roster", delimiter, header, _find_next_line(rows, index, line, cells))
+    return None
+
+
+def _find_practitioners(rows: list[Row], delimiter: str) -> Layout | None:
+    for index, (line, cells) in enumerate(rows[:HEADER_ROWS]):
+        header = find_practitioner_header(cells)
+        if header:
+            return Layout("practitioners", delimiter, header, _find_next_line(rows, index, line, cells))
+    return None
+
+
+def _find_next_line(rows: list[Row], index: int, line: int, cells: list[str]) -> int:
+    """Answers the physical line behind a header row, whose quoted headings may hold line ends."""
+    if index + 1 < len(rows):
+        return rows[index + 1][0]
+    breaks = sum(len(re.findall("\r\n|\r|\n", cell)) for cell in cells)
+    return line + breaks + 1
+
+
+def _are_pairs(rows: list[list[str]]) -> bool:
+    """Answers whether a head without header looks like MBI, NPI rows."""
+    filled = [cells for cells in rows if not is_blank_row(cells) and not find_trailer(cells)]
+    right = sum(_is_pair(cells) for cells in filled)
+    return bool(filled) and right >= len(filled) / 2
+
+
+def _is_pair(cells: list[str]) -> bool:
+    if len(cells) != 2:
+        return False
+    codes = {read_mbi(cells[0], Environment.SANDBOX).code, read_npi(cells[1], Environment.SANDBOX).code}
+    return not codes & NOT_PAIR_SHAPED

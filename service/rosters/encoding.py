@@ -1,0 +1,82 @@
+"""Bytes to UTF-8: byte order marks, UTF-16 by parity, strict UTF-8, else Windows-1252 (feeds 3.2)."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+_PARITY_BYTES = 200
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+class Undecodable(Exception):
+    """The bytes are in none of the accepted encodings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as UTF-8: `encoding` is the original one, `text` the transcoded bytes where that differs."""
+
+    path: Path
+    encoding: str
+    text: bytes | None = None
+
+    def open(self) -> BinaryIO:
+        """Opens the UTF-8 bytes behind the byte order mark."""
+        if self.text is not None:
+            return io.BytesIO(self.text)
+        stream = self.path.open("rb")
+        if self.encoding == "utf-8-sig":
+            stream.seek(len(codecs.BOM_UTF8))
+        return stream
+
+
+def open_source(path: Path) -> Source:
+    """Answers the file as UTF-8; one without marks is taken for UTF-8 until a byte says otherwise.
+
+    Raises Undecodable.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_PARITY_BYTES)
+    encoding = find_marked_encoding(head)
+    if encoding is None or encoding == "utf-8-sig":
+        return Source(path, encoding or "utf-8")
+    return transcode_source(path, encoding)
+
+
+def transcode_source(path: Path, encoding: str = "cp1252") -> Source:
+    """Answers the file transcoded from an encoding that is not UTF-8; raises Undecodable."""
+    try:
+        text = path.read_bytes().decode(encoding)
+        return Source(path, encoding, text.removeprefix("\ufeff").encode("utf-8"))
+    except UnicodeError as error:
+        raise Undecodable from error
+
+
+def find_marked_encoding(head: bytes) -> str | None:
+    """Answers the encoding that a byte order mark or the parity of NUL bytes shows."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    if b"\0" not in head:
+        return None
+    return "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
+
+
+def is_utf8(piece: bytes) -> bool:
+    """Answers whether the bytes are strict UTF-8."""
+    if piece.isascii():
+        return True
+    places = np.array([0, len(piece)], np.int32).tobytes()
+    try:
+        text = pa.StringArray.from_buffers(1, pa.py_buffer(places), pa.py_buffer(piece))
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""Recognises a file by its content, and the one table of which reader reads which format."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from service.rosters.delimited.reader import read_delimited
+from service.rosters.encoding import find_marked_encoding
+from service.rosters.fhir.reader import read_json
+from service.rosters.reading import RosterOptions, RosterReading
+
+Reader = Callable[[Path, RosterOptions], RosterReading]
+
+_HEAD = 4_096
+_MAGIC = (
+    (b"\x1f\x8b", "gzip"),
+    (b"%PDF", "pdf"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
+)
+_X12 = re.compile(r"ISA[^A-Za-z0-9\s]")
+_HL7 = re.compile(r"\x0b?(?:MSH|FHS|BHS)[^A-Za-z0-9\s]")
+
+READERS: Mapping[str, Reader] = {
+    "csv": read_delimited,
+    "json": read_json,
+}
+"""Formats that are read; every other one is refused by its name."""
+
+
+def find_format(path: Path) -> str:
+    """Answers the format of a file by its first bytes, never by its name: csv unless they say otherwise.
+
+    A folder is a bulk export set.
+    """
+    if path.is_dir():
+        return "ndjson"
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if head.startswith(b"PK\x03\x04"):
+        return "xlsx" if _is_workbook(path) else "zip"
+    return _find_text_format(head)
+
+
+def _find_text_format(head: bytes) -> str:
+    encoding = find_marked_encoding(head[:200]) or "utf-8"
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
+    if _X12.match(text):
+        return "x12"
+    if _HL7.match(text):
+        return "hl7v2"
+    if text.startswith("<"):
+        return "xml"
+    return "json" if text.startswith(("{", "[")) else "csv"
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False

@@ -1,0 +1,105 @@
+"""Which heading means what, and which columns of a header a roster is read from (feeds 3.3 and 3.4)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_ACCEPTED = {
+    "mbi": """mbi mbiid mbinumber medicarebeneficiaryidentifier medicarebeneficiaryid medicareid medicarenumber
+        medicareno benembiid benembi beneficiarymbi patientmbi membermbi currentmbi""",
+    "npi": """npi npinumber providernpi renderingnpi renderingprovidernpi attributednpi attributedprovidernpi
+        attributedphysiciannpi pcpnpi primarycareprovidernpi primarycareprovidernationalprovideridentifier
+        attendingnpi attendingprovidernpi practitionernpi physiciannpi individualnpi nationalprovideridentifier
+        nationalproviderid vanpi""",
+    "organization_npi": "billingnpi billingprovidernpi groupnpi organizationnpi orgnpi facilitynpi",
+    "forbidden": "hicn hic benehicnum ssn socialsecuritynumber",
+    "birth_date": "dob dateofbirth birthdate birthdt benebrthdt benedob patientdob",
+    "first_name": "firstname fname given bene1stname memberfirstname",
+    "last_name": "lastname lname surname family benelastname memberlastname",
+    "whole_name": "name patientname membername",
+    "gender": "gender sex benesexcd",
+    "action": "action actioncode changetype addremove transactiontype maintenancetype activeorremoved recordaction",
+    "death_date": "benedeathdt dateofdeath deathdate dod deceaseddate",
+    "start_date": "effectivedate startdate attributionstart",
+    "end_date": "termdate terminationdate enddate attributionend",
+}
+_PRACTITIONER_NAMES = {
+    "first_name": "practitionerfirstname providerfirstname physicianfirstname pcpfirstname givenname",
+    "last_name": "practitionerlastname providerlastname physicianlastname pcplastname familyname",
+}
+
+ROLES = tuple(_ACCEPTED)
+HEADINGS: Mapping[str, str] = {word: role for role, words in _ACCEPTED.items() for word in words.split()}
+PRACTITIONER_HEADINGS: Mapping[str, str] = {
+    **HEADINGS,
+    **{word: role for role, words in _PRACTITIONER_NAMES.items() for word in words.split()},
+}
+PERSON_ROLES = ("first_name", "last_name", "whole_name", "birth_date", "gender")
+"""Columns that no pair depends on: when two compete, neither is used."""
+_PAIR_ROLES = ("mbi", "npi", "action", "death_date", "end_date")
+READ_ROLES = (*_PAIR_ROLES, *PERSON_ROLES)
+
+_NOT_HEADING = re.compile(r"[^a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A recognised header row: where each role stands, how many cells a row has, and the hash of the headings.
+
+    `error` is set when a person has to choose between columns or to confirm them again.
+    """
+
+    columns: Mapping[str, int]
+    width: int
+    hash: str
+    error: str | None = None
+
+
+def simplify_heading(text: str) -> str:
+    """Answers a heading as it is compared: lower case, letters and digits only."""
+    return _NOT_HEADING.sub("", text.lower())
+
+
+def hash_header(cells: Sequence[str]) -> str:
+    """Answers the SHA-256 of the headings in their order, so that swapped columns are noticed."""
+    return hashlib.sha256("\x1f".join(map(simplify_heading, cells)).encode()).hexdigest()
+
+
+def find_roster_header(cells: Sequence[str], mapping: Mapping[str, str], expected_hash: str | None) -> Header | None:
+    """Answers the header if the row has an MBI and an NPI heading, or the mapped ones."""
+    places = _place_roles(cells, mapping, HEADINGS)
+    if not places.get("mbi") or not places.get("npi"):
+        return None
+    digest = hash_header(cells)
+    error = None
+    if expected_hash is not None and expected_hash != digest:
+        error = "header_changed"
+    elif any(len(places.get(role, ())) > 1 for role in _PAIR_ROLES):
+        error = "ambiguous_columns"
+    columns = {role: found[0] for role, found in places.items() if role in READ_ROLES and len(found) == 1}
+    return Header(columns, len(cells), digest, error)
+
+
+def find_practitioner_header(cells: Sequence[str]) -> Header | None:
+    """Answers the header of a list of practitioners: an NPI, first and last name, and no MBI."""
+    places = _place_roles(cells, {}, PRACTITIONER_HEADINGS)
+    wanted = ("npi", "first_name", "last_name")
+    if "mbi" in places or any(len(places.get(role, ())) != 1 for role in wanted):
+        return None
+    return Header({role: places[role][0] for role in wanted}, len(cells), hash_header(cells))
+
+
+def _place_roles(cells: Sequence[str], mapping: Mapping[str, str], headings: Mapping[str, str]) -> dict[str, list[int]]:
+    """Answers the columns that claim each role; a mapped role is claimed by its heading alone."""
+    chosen = {role: simplify_heading(heading) for role, heading in mapping.items()}
+    places: dict[str, list[int]] = {}
+    for index, cell in enumerate(cells):
+        word = simplify_heading(cell)
+        mapped = [role for role, heading in chosen.items() if heading == word]
+        role = headings.get(word)
+        for claimed in mapped or ([role] if role and role not in chosen else []):
+            places.setdefault(claimed, []).append(index)
+    return places

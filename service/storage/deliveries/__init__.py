@@ -1,0 +1,41 @@
+"""Deliveries and what was found wrong with their rows."""
+
+from __future__ import annotations
+
+from service.storage.deliveries.deliveries import (
+    Delivery,
+    add_delivery,
+    find_by_digest,
+    find_by_idempotency_key,
+    find_by_number,
+    find_by_sequence,
+    find_deliveries,
+    find_last_accepted,
+    load_delivery,
+    set_delivery_state,
+    update_delivery,
+)
+from service.storage.deliveries.findings import (
+    Finding,
+    add_findings,
+    count_findings_by_code,
+    find_findings,
+)
+
+__all__ = [
+    "Delivery",
+    "Finding",
+    "add_delivery",
+    "add_findings",
+    "count_findings_by_code",
+    "find_by_digest",
+    "find_by_idempotency_key",
+    "find_by_number",
+    "find_by_sequence",
+    "find_deliveries",
+    "find_findings",
+    "find_last_accepted",
+    "load_delivery",
+    "set_delivery_state",
+    "update_delivery",
+]

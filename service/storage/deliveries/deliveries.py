@@ -1,0 +1,163 @@
+"""Deliveries: one row per posted file, from its receipt to the decision about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection
+
+from service.storage.rows import (
+    change_row,
+    check_changes,
+    find_values,
+    load_value,
+    move_state,
+    new_id,
+    take_number,
+    write_value,
+)
+from service.storage.tables.rosters import delivery as deliveries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One posted file; `number` is its serial in the organisation, 0 until it is added.
+
+    `sequence` is the feed's own mark, `header_hash` the shape of its columns, `costs_from` when waiting begins to cost.
+    """
+
+    id: str = field(default_factory=new_id)
+    number: int = 0
+    feed_id: str
+    state: str = "received"
+    sha256: str
+    size: int
+    content_type: str
+    received_at: datetime
+    received_by: str
+    body_path: str
+    mode: str | None = None
+    as_of_at: datetime | None = None
+    sequence: str | None = None
+    idempotency_key: str | None = None
+    format: str | None = None
+    mode_signal: str | None = None
+    encoding: str | None = None
+    file_error: str | None = None
+    data_rows: int = 0
+    present_count: int = 0
+    remove_count: int = 0
+    error_count: int = 0
+    warning_count: int = 0
+    blind_count: int = 0
+    header_hash: str | None = None
+    hold_code: str | None = None
+    hold_reason: str | None = None
+    costs_from: datetime | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    decided_reason: str | None = None
+
+
+_FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")
+
+
+def add_delivery(connection: Connection, organization_id: str, delivery: Delivery) -> Delivery:
+    """Add a delivery and answer it with its number.
+
+    Raises AlreadyRecorded when the feed has used the sequence or idempotency key before, NotFound for another
+    organisation.
+    """
+    numbered = replace(delivery, number=take_number(connection, deliveries, organization_id))
+    write_value(connection, deliveries, numbered, organization_id=organization_id)
+    return numbered
+
+
+def load_delivery(connection: Connection, organization_id: str, delivery_id: str) -> Delivery:
+    """Answer one delivery; raises NotFound."""
+    return load_value(connection, deliveries, Delivery, *_named(organization_id, delivery_id))
+
+
+def find_deliveries(
+    connection: Connection,
+    organization_id: str,
+    *,
+    feed: str | None = None,
+    state: str | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> list[Delivery]:
+    """Answer a page of deliveries, newest first; `after` is the number of the last one on the page before."""
+    where = [deliveries.c.organization_id == organization_id]
+    if feed is not None:
+        where.append(deliveries.c.feed_id == feed)
+    if state is not None:
+        where.append(deliveries.c.state == state)
+    if after is not None:
+        where.append(deliveries.c.number < after)
+    return _find_newest(connection, limit, *where)
+
+
+def find_by_digest(connection: Connection, organization_id: str, feed_id: str, sha256: str) -> Delivery | None:
+    """Answer the newest delivery of the feed with these very bytes."""
+    return _find_one(connection, organization_id, feed_id, deliveries.c.sha256 == sha256)
+
+
+def find_by_sequence(connection: Connection, organization_id: str, feed_id: str, sequence: str) -> Delivery | None:
+    """Answer the delivery that carried this sequence of the feed."""
+    return _find_one(connection, organization_id, feed_id, deliveries.c.sequence == sequence)
+
+
+def find_by_idempotency_key(connection: Connection, organization_id: str, feed_id: str, key: str) -> Delivery | None:
+    """Answer the delivery that was posted with this idempotency key."""
+    return _find_one(connection, organization_id, feed_id, deliveries.c.idempotency_key == key)
+
+
+def find_by_number(connection: Connection, organization_id: str, number: int) -> Delivery | None:
+    """Answer the delivery with this serial number, which is how claims name their evidence."""
+    where = (deliveries.c.organization_id == organization_id, deliveries.c.number == number)
+    return next(iter(_find_newest(connection, 1, *where)), None)
+
+
+def find_last_accepted(connection: Connection, organization_id: str, feed_id: str, *, n: int = 5) -> list[Delivery]:
+    """Answer the last deliveries of a feed whose evidence counts or counted (superseded), newest first."""
+    return _find_newest(
+        connection,
+        n,
+        deliveries.c.organization_id == organization_id,
+        deliveries.c.feed_id == feed_id,
+        deliveries.c.state.in_(["accepted", "superseded"]),
+    )
+
+
+def update_delivery(connection: Connection, organization_id: str, delivery_id: str, **changes: Any) -> Delivery:
+    """Record what reading the file told; the state moves only by `set_delivery_state`. Raises NotFound."""
+    check_changes(deliveries, changes, fixed=_FIXED)
+    change_row(connection, deliveries, changes, *_named(organization_id, delivery_id))
+    return load_delivery(connection, organization_id, delivery_id)
+
+
+def set_delivery_state(
+    connection: Connection, organization_id: str, delivery_id: str, old: str, new: str, **changes: Any
+) -> None:
+    """Move a delivery along an allowed edge, with what the decision adds (decided_at, ...); raises WrongState."""
+    check_changes(deliveries, changes, fixed=_FIXED)
+    move_state(connection, deliveries, "delivery", old, new, changes, *_named(organization_id, delivery_id))
+
+
+def _named(organization_id: str, delivery_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return deliveries.c.organization_id == organization_id, deliveries.c.id == delivery_id
+
+
+def _find_one(
+    connection: Connection, organization_id: str, feed_id: str, condition: ColumnElement[bool]
+) -> Delivery | None:
+    of_feed = (deliveries.c.organization_id == organization_id, deliveries.c.feed_id == feed_id)
+    return next(iter(_find_newest(connection, 1, *of_feed, condition)), None)
+
+
+def _find_newest(connection: Connection, limit: int, *where: ColumnElement[bool]) -> list[Delivery]:
+    order = [deliveries.c.number.desc()]
+    return find_values(connection, deliveries, Delivery, *where, order_by=order, limit=limit)

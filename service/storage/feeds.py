@@ -1,0 +1,48 @@
+"""Feeds: the configured sources of an organisation's rosters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from service.storage.rows import change_row, check_changes, find_values, load_value, write_value
+from service.storage.tables.organizations import feed as feeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """One source; `id` is a slug, `settings` what its reader needs to know (columns, delimiter and the like)."""
+
+    id: str
+    mode: str
+    environment: str
+    scope: str
+    created_at: datetime
+    absences_before_removal: int = 2
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def add_feed(connection: Connection, organization_id: str, feed: Feed) -> None:
+    """Add a feed; raises AlreadyRecorded when its id is taken in this organisation."""
+    write_value(connection, feeds, feed, organization_id=organization_id)
+
+
+def load_feed(connection: Connection, organization_id: str, feed_id: str) -> Feed:
+    """Answer one feed; raises NotFound."""
+    return load_value(connection, feeds, Feed, feeds.c.organization_id == organization_id, feeds.c.id == feed_id)
+
+
+def find_feeds(connection: Connection, organization_id: str) -> list[Feed]:
+    """Answer the feeds of an organisation, by id."""
+    return find_values(connection, feeds, Feed, feeds.c.organization_id == organization_id, order_by=[feeds.c.id])
+
+
+def update_feed(connection: Connection, organization_id: str, feed_id: str, **changes: Any) -> Feed:
+    """Change named columns and answer the feed as it is now; raises NotFound, TypeError for a column it has not."""
+    check_changes(feeds, changes, fixed=("id", "created_at"))
+    change_row(connection, feeds, changes, feeds.c.organization_id == organization_id, feeds.c.id == feed_id)
+    return load_feed(connection, organization_id, feed_id)

@@ -1,0 +1,149 @@
+"""Versions of panels: what can be known without opening a body, and how a new version is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, delete, func, select, tuple_
+
+from service.domain.errors import Conflict
+from service.storage.rows import columns_of, find_returned, insert_into
+from service.storage.sealing import OrganizationKeys
+from service.storage.tables.rosters import panel
+
+
+class StaleVersion(Conflict):
+    """Somebody else has written a newer version of this panel since it was read."""
+
+    code = "stale_version"
+    default_next_action = "Read the panel again and repeat the step."
+
+
+@dataclass(frozen=True, slots=True)
+class PanelHead:
+    """One version of one panel without its body.
+
+    `side` is `claims` or `observed`, `source` a feed or `dpc`, `n_active` counts what has not ended or is not inactive,
+    `min_end` is the earliest end of those at DPC, `read_at` when DPC last showed exactly this.
+    """
+
+    npi: str
+    side: str
+    source: str
+    version: int
+    n: int
+    n_active: int
+    min_end: datetime | None
+    group_id: str | None
+    created_at: datetime
+    read_at: datetime | None
+
+
+def find_panel_heads(connection: Connection, organization_id: str, *, side: str | None = None) -> list[PanelHead]:
+    """Answer the latest version of every panel without opening it, by practitioner, side and source."""
+    rows = _select_latest(organization_id, None, side, columns_of(panel, PanelHead))
+    return [PanelHead(*row) for row in connection.execute(rows)]
+
+
+def prune_panels(connection: Connection, organization_id: str, before: datetime) -> int:
+    """Remove versions that were replaced before a moment and answer how many; the latest always stays."""
+    newer = panel.alias("newer")
+    replaced = (
+        select(newer.c.version)
+        .where(
+            newer.c.organization_id == organization_id,
+            newer.c.npi == panel.c.npi,
+            newer.c.side == panel.c.side,
+            newer.c.source == panel.c.source,
+            newer.c.version > panel.c.version,
+            newer.c.created_at < before,
+        )
+        .exists()
+    )
+    return connection.execute(delete(panel).where(panel.c.organization_id == organization_id, replaced)).rowcount
+
+
+def open_latest(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, side: str, npi: str | None
+) -> Iterator[tuple[PanelHead, bytes]]:
+    """Yield the latest version of each panel of a side with its opened body. Raises SealBroken."""
+    columns = [*columns_of(panel, PanelHead), panel.c.body]
+    for *head, body in connection.execute(_select_latest(organization_id, npi, side, columns)):
+        found = PanelHead(*head)
+        yield found, keys.unseal("panel", "body", _name_row(found), body)
+
+
+def find_latest(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str, side: str, source: str
+) -> tuple[PanelHead, bytes] | None:
+    """Answer the latest version of one panel with its opened body. Raises SealBroken."""
+    columns = [*columns_of(panel, PanelHead), panel.c.body]
+    where = _of_panel(organization_id, npi, side, source)
+    statement = select(*columns).where(*where).order_by(panel.c.version.desc()).limit(1)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    *head, body = row
+    found = PanelHead(*head)
+    return found, keys.unseal("panel", "body", _name_row(found), body)
+
+
+def write_version(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, head: PanelHead, body: bytes
+) -> None:
+    """Write the version that follows `head.version`; raises StaleVersion when somebody else has."""
+    following = replace(head, version=head.version + 1)
+    row: dict[str, Any] = {name: getattr(following, name) for name in PanelHead.__slots__}
+    sealed = keys.seal("panel", "body", _name_row(following), body)
+    statement = insert_into(connection, panel).values(organization_id=organization_id, **row, body=sealed)
+    if find_returned(connection, statement.on_conflict_do_nothing().returning(panel.c.version)) is None:
+        raise_stale()
+
+
+def raise_stale() -> None:
+    """Raise StaleVersion."""
+    raise StaleVersion("The panel has changed since it was read.")
+
+
+def _name_row(head: PanelHead) -> str:
+    return f"{head.npi}/{head.side}/{head.source}/{head.version}"
+
+
+def _of_panel(organization_id: str, npi: str, side: str, source: str) -> list[ColumnElement[bool]]:
+    return [
+        panel.c.organization_id == organization_id,
+        panel.c.npi == npi,
+        panel.c.side == side,
+        panel.c.source == source,
+    ]
+
+
+def _select_latest(organization_id: str, npi: str | None, side: str | None, columns: list[Any]) -> Any:
+    where = [panel.c.organization_id == organization_id]
+    if npi is not None:
+        where.append(panel.c.npi == npi)
+    if side is not None:
+        where.append(panel.c.side == side)
+    latest = _find_last_versions(where)
+    same = and_(
+        tuple_(panel.c.npi, panel.c.side, panel.c.source, panel.c.version)
+        == tuple_(latest.c.npi, latest.c.side, latest.c.source, latest.c.version)
+    )
+    return (
+        select(*columns)
+        .join_from(panel, latest, same)
+        .where(*where)
+        .order_by(panel.c.npi, panel.c.side, panel.c.source)
+    )
+
+
+def _find_last_versions(where: list[ColumnElement[bool]]) -> Subquery:
+    return (
+        select(panel.c.npi, panel.c.side, panel.c.source, func.max(panel.c.version).label("version"))
+        .where(*where)
+        .group_by(panel.c.npi, panel.c.side, panel.c.source)
+        .subquery()
+    )

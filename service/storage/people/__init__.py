@@ -1,0 +1,83 @@
+"""People and machines: who they are, what they may do where, and what they looked at."""
+
+from __future__ import annotations
+
+from service.storage.people.access import (
+    Access,
+    Incident,
+    close_incident,
+    find_accesses,
+    find_incidents,
+    open_incident,
+    record_access,
+)
+from service.storage.people.clients import (
+    ApiClient,
+    ApiToken,
+    add_client,
+    add_token,
+    find_client,
+    find_clients,
+    find_token,
+    remove_expired_tokens,
+    revoke_client,
+)
+from service.storage.people.persons import (
+    Membership,
+    Person,
+    add_membership,
+    add_person,
+    find_members,
+    find_memberships,
+    find_person_by_email,
+    load_person,
+    remove_membership,
+    set_login_failures,
+    set_password_hash,
+)
+from service.storage.people.sessions import (
+    WebSession,
+    add_session,
+    find_session,
+    remove_expired_sessions,
+    revoke_all_sessions,
+    revoke_session,
+    touch_session,
+)
+
+__all__ = [
+    "Access",
+    "ApiClient",
+    "ApiToken",
+    "Incident",
+    "Membership",
+    "Person",
+    "WebSession",
+    "add_client",
+    "add_membership",
+    "add_person",
+    "add_session",
+    "add_token",
+    "close_incident",
+    "find_accesses",
+    "find_client",
+    "find_clients",
+    "find_incidents",
+    "find_members",
+    "find_memberships",
+    "find_person_by_email",
+    "find_session",
+    "find_token",
+    "load_person",
+    "open_incident",
+    "record_access",
+    "remove_expired_sessions",
+    "remove_expired_tokens",
+    "remove_membership",
+    "revoke_all_sessions",
+    "revoke_client",
+    "revoke_session",
+    "set_login_failures",
+    "set_password_hash",
+    "touch_session",
+]

@@ -1,0 +1,139 @@
+"""Deliveries over HTTP: post a file, follow it, read what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, request, url_for
+from werkzeug.exceptions import ServiceUnavailable
+
+from schemas.api.base import TableQuery
+from schemas.api.deliveries import DeliveriesQuery, DeliveryPage, DeliverySchema, FindingPage
+from service.runtime import Runtime
+from service.web.access import FEED_WRITE, STATUS_READ, for_machines, load_actor, load_organization_id
+from service.web.api.digests import read_upload
+from service.web.api.paging import Page, cut_page, read_number_cursor
+from service.web.api.section import Route, Section
+from service.web.exports import Cell, build_csv_answer
+from service.web.negotiation import wants_csv
+from service.web.places import find_pool, find_runtime
+from service.web.problems import RETRY_SECONDS
+from service.web.security import UPLOAD_LIMIT
+from service.web.tasks import may_receive, submit_digest
+from service.workflows.deliveries import (
+    DeliveryView,
+    FindingView,
+    count_findings,
+    find_deliveries,
+    find_findings,
+    load_delivery,
+)
+from service.workflows.receive import receive
+
+section = Section("deliveries", "Post roster files and read what became of them.")
+
+FINDING_COLUMNS = ("n", "position", "code", "severity", "is_blind", "sentence")
+_BATCH = 500
+_HEADERS = {
+    "X-Roster-Mode": "snapshot or delta, where the feed leaves it open.",
+    "X-Roster-As-Of": "The moment the roster describes, RFC 3339 with zone.",
+    "X-Roster-Sequence": "The sender's own number; used twice for different bytes it is refused.",
+    "Idempotency-Key": "Sent again with the same bytes, the first receipt comes back.",
+    "Content-Digest": "sha-256=:BASE64: (RFC 9530); checked against the bytes. Digest works too.",
+}
+_UPLOAD_DOC = {
+    "requestBody": {
+        "required": True,
+        "description": "The file itself, at most 64 MiB.",
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    "parameters": [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in _HEADERS.items()
+    ],
+}
+
+
+@section.route(
+    Route(
+        "/feeds/<feed>/deliveries",
+        DeliverySchema,
+        method="POST",
+        status=202,
+        errors=(404, 409, 413, 422, 503),
+        more=_UPLOAD_DOC,
+    ),
+    for_machines(FEED_WRITE),
+)
+def post_delivery(feed: str) -> Any:
+    """Post a roster file.
+
+    202 with Location for a new file; 200 with the first receipt when the same bytes came before. The file is read
+    in the background: follow Location until the state is no longer `received`.
+    """
+    runtime, organization_id = find_runtime(), load_organization_id()
+    if not may_receive(runtime, organization_id):
+        raise ServiceUnavailable(retry_after=RETRY_SECONDS)
+    request.max_content_length = UPLOAD_LIMIT
+    receipt = receive(runtime, organization_id, feed, request.stream, read_upload(request.headers), load_actor())
+    if receipt.delivery.state == "received":
+        submit_digest(find_pool(), runtime, organization_id)
+    location = url_for("deliveries.get_delivery", delivery=receipt.delivery.id)
+    return receipt.delivery, 202 if receipt.is_new else 200, {"Location": location}
+
+
+@section.route(
+    Route("/deliveries", DeliveryPage, query=DeliveriesQuery, errors=(422,)), for_machines(STATUS_READ, FEED_WRITE)
+)
+def list_deliveries(query: dict[str, Any]) -> Any:
+    """List deliveries, newest first."""
+    found = find_deliveries(
+        find_runtime(),
+        load_organization_id(),
+        feed_id=query["feed"],
+        state=query["state"],
+        after=read_number_cursor(query["cursor"]),
+        limit=query["limit"] + 1,
+    )
+    page: Page[DeliveryView] = cut_page(found, query["limit"], lambda delivery: delivery.number)
+    return page, page.headers
+
+
+@section.route(Route("/deliveries/<delivery>", DeliverySchema, errors=(404,)), for_machines(STATUS_READ, FEED_WRITE))
+def get_delivery(delivery: str) -> Any:
+    """Read the state and counts of one delivery, and why it is held if it is."""
+    return load_delivery(find_runtime(), load_organization_id(), delivery)
+
+
+@section.route(
+    Route("/deliveries/<delivery>/findings", FindingPage, query=TableQuery, errors=(404, 422)),
+    for_machines(STATUS_READ, FEED_WRITE),
+)
+def list_findings(query: dict[str, Any], delivery: str) -> Any:
+    """Read what is wrong with the rows of one delivery, by position and code; as JSON, or all of it as CSV."""
+    runtime, organization_id = find_runtime(), load_organization_id()
+    if wants_csv(query["format"]):
+        return build_findings_csv(runtime, organization_id, delivery)
+    after = read_number_cursor(query["cursor"])
+    found = find_findings(
+        runtime, organization_id, delivery, after=-1 if after is None else after, limit=query["limit"] + 1
+    )
+    page: Page[FindingView] = cut_page(found, query["limit"], lambda finding: finding.n)
+    counts = count_findings(runtime, organization_id, delivery)
+    return {"counts": counts, "items": page.items, "next": page.next}, page.headers
+
+
+def build_findings_csv(runtime: Runtime, organization_id: str, delivery_id: str) -> Response:
+    """Answer every finding of a delivery as a download, read in batches; raises NotFound."""
+    delivery = load_delivery(runtime, organization_id, delivery_id)
+    rows = _walk_findings(runtime, organization_id, delivery_id)
+    return build_csv_answer(f"findings-{delivery.number}", FINDING_COLUMNS, rows)
+
+
+def _walk_findings(runtime: Runtime, organization_id: str, delivery_id: str) -> Iterator[tuple[Cell, ...]]:
+    after = -1
+    while batch := find_findings(runtime, organization_id, delivery_id, after=after, limit=_BATCH):
+        for f in batch:
+            yield f.n, f.position, f.code, f.severity, f.is_blind, f.sentence
+        after = batch[-1].n

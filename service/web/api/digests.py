@@ -1,0 +1,70 @@
+"""What the sender says about a file in headers: its digest, its mode, its date."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+
+from werkzeug.datastructures import Headers
+
+from service.domain.errors import InvalidInput
+from service.workflows.receive import Upload
+
+_SHA256_BYTES = 32
+
+
+def read_upload(headers: Headers) -> Upload:
+    """Read the headers of a posted file; raises InvalidInput naming the header that is wrong."""
+    return Upload(
+        content_type=headers.get("Content-Type"),
+        mode=headers.get("X-Roster-Mode"),
+        as_of_at=_read_time(headers.get("X-Roster-As-Of")),
+        sequence=headers.get("X-Roster-Sequence"),
+        idempotency_key=headers.get("Idempotency-Key"),
+        sha256=read_digest(headers.get("Content-Digest"), headers.get("Digest")),
+    )
+
+
+def read_digest(content_digest: str | None, digest: str | None) -> str | None:
+    """Answer the SHA-256 in hex that Content-Digest (RFC 9530) or Digest (RFC 3230) declares; None without one.
+
+    Other algorithms are ignored, as both standards ask; raises InvalidInput for a SHA-256 that cannot be read.
+    """
+    for part in (content_digest or "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name.lower() == "sha-256":
+            if not (len(value) > 2 and value[0] == value[-1] == ":"):
+                raise _wrong_digest("Content-Digest")
+            return _decode(value[1:-1], "Content-Digest")
+    for part in (digest or "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name.lower() == "sha-256":
+            return _decode(value, "Digest")
+    return None
+
+
+def _decode(text: str, header: str) -> str:
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise _wrong_digest(header) from None
+    if len(decoded) != _SHA256_BYTES:
+        raise _wrong_digest(header)
+    return decoded.hex()
+
+
+def _wrong_digest(header: str) -> InvalidInput:
+    return InvalidInput(f"The header {header} does not hold a SHA-256 in base64.")
+
+
+def _read_time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise InvalidInput("X-Roster-As-Of must be a time with its zone, for example 2026-01-31T00:00:00Z.")
+    return read

@@ -1,0 +1,72 @@
+"""Deliveries: what arrived, what is wrong with it, and what is held."""
+
+from __future__ import annotations
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.people import Action
+from service.web.access import for_people, load_actor, load_organization_id
+from service.web.api.deliveries import build_findings_csv
+from service.web.api.paging import cut_page, read_number_cursor
+from service.web.pages.blueprint import act, pages
+from service.web.places import find_runtime
+from service.workflows.deliveries import count_findings, find_deliveries, find_findings, load_delivery
+from service.workflows.holds import decide_delivery
+
+PAGE_SIZE = 50
+FINDINGS_SHOWN = 100
+STATES = ("received", "accepted", "held", "rejected", "superseded")
+REFRESH_SECONDS = 2
+_DONE = {"accept": "The delivery is accepted; its rows count from now on.", "reject": "The delivery is rejected."}
+
+
+@pages.get("/deliveries")
+@for_people(Action.READ_ROSTERS, Action.SEND_DELIVERY)
+def list_deliveries() -> ResponseReturnValue:
+    """List deliveries, newest first, of one state if asked."""
+    wanted = request.args.get("state", "")
+    state = wanted if wanted in STATES else None
+    after = read_number_cursor(request.args.get("cursor"))
+    found = find_deliveries(find_runtime(), load_organization_id(), state=state, after=after, limit=PAGE_SIZE + 1)
+    page = cut_page(found, PAGE_SIZE, lambda delivery: delivery.number)
+    return render_template("deliveries.html", page=page, state=state, states=STATES)
+
+
+@pages.get("/deliveries/<delivery>")
+@for_people(Action.READ_ROSTERS, Action.SEND_DELIVERY)
+def show_delivery(delivery: str) -> ResponseReturnValue:
+    """Show one delivery: its state, why it is held, and its findings by code and by row."""
+    runtime, organization_id = find_runtime(), load_organization_id()
+    view = load_delivery(runtime, organization_id, delivery)
+    after = read_number_cursor(request.args.get("cursor"))
+    found = find_findings(
+        runtime, organization_id, view.id, after=-1 if after is None else after, limit=FINDINGS_SHOWN + 1
+    )
+    page = render_template(
+        "delivery.html",
+        delivery=view,
+        counts=count_findings(runtime, organization_id, view.id),
+        page=cut_page(found, FINDINGS_SHOWN, lambda finding: finding.n),
+    )
+    return page, {"Refresh": str(REFRESH_SECONDS)} if view.state == "received" else {}
+
+
+@pages.get("/deliveries/<delivery>/findings.csv")
+@for_people(Action.READ_ROSTERS, Action.SEND_DELIVERY)
+def download_findings(delivery: str) -> ResponseReturnValue:
+    """Download every finding of a delivery."""
+    return build_findings_csv(find_runtime(), load_organization_id(), delivery)
+
+
+@pages.post("/deliveries/<delivery>/decision")
+@for_people(Action.DECIDE_HOLD)
+def decide_delivery_page(delivery: str) -> ResponseReturnValue:
+    """Accept or reject a held delivery, with a reason."""
+    verdict = request.form.get("verdict", "")
+    reason = request.form.get("reason", "").strip()
+    return act(
+        lambda: decide_delivery(find_runtime(), load_organization_id(), delivery, verdict, reason, load_actor()),
+        done=_DONE.get(verdict, "Decided."),
+        back=url_for("pages.show_delivery", delivery=delivery),
+    )

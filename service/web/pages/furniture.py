@@ -1,0 +1,107 @@
+"""What every template may use: who is here, what time it is, how to tell times and changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, g
+
+from service.domain.change import ChangeKind
+from service.domain.expiry import BUCKETS
+from service.domain.people import Action
+from service.web.access import is_allowed
+from service.web.places import find_runtime
+from service.web.times import tell_distance, tell_size, tell_time
+from service.workflows.onboard import load_organization
+
+NOTICE = (
+    "This product uses the Data at the Point of Care API but is not endorsed or certified by the Centers for Medicare "
+    "& Medicaid Services or the U.S. Department of Health and Human Services."
+)
+
+MARKS = {
+    ChangeKind.REGISTER: "•",
+    ChangeKind.CREATE: "⊕",
+    ChangeKind.ADD: "+",
+    ChangeKind.REINSTATE: "↺",
+    ChangeKind.RENEW: "↻",
+    ChangeKind.REMOVE: "−",
+    ChangeKind.OVERWRITE: "⇄",
+}
+"""The mark of each kind of change; always shown beside its word."""
+
+BUCKET_WORDS = {
+    "expired": "expired",
+    "0-7": "0–7 days",
+    "8-15": "8–15 days",
+    "16-30": "16–30 days",
+    "31-60": "31–60 days",
+    "61-90": "61–90 days",
+}
+
+CAUSE_WORDS = {
+    "not_on_roster": "No accepted delivery lists the patient.",
+    "stale_evidence": "The last delivery that lists the patient is too old to attest on.",
+    "expired": "The period is over.",
+    "no_authorization": "A plan waits for a signature.",
+    "held": "The changes are held for a person.",
+    "dpc_unanswered": "A call to DPC is still without a known outcome.",
+    "not_renewed": "No plan has renewed it yet.",
+}
+"""Why an attribution is not renewed by itself, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the navigation."""
+
+    endpoint: str
+    word: str
+    actions: tuple[Action, ...] = (Action.READ_ROSTERS,)
+
+
+PLACES = (
+    Place("pages.show_overview_page", "Overview"),
+    Place("pages.list_plans", "Plans"),
+    Place("pages.list_holds", "Holds"),
+    Place("pages.list_deliveries", "Deliveries", (Action.READ_ROSTERS, Action.SEND_DELIVERY)),
+    Place("pages.show_ledger", "Ledger"),
+    Place("pages.list_reports", "Reports"),
+)
+
+
+def furnish_templates(app: Flask) -> None:
+    """Give every template its filters, words and the person of the request."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.add_template_filter(tell_time, "moment")
+    app.add_template_filter(tell_size, "size")
+    app.add_template_filter(lambda number: f"{number:,}", "count")
+    app.context_processor(_furnish)
+
+
+def _furnish() -> dict[str, Any]:
+    person = g.get("person")
+    actor = g.get("actor")
+    return {
+        "notice": NOTICE,
+        "marks": {kind.value: mark for kind, mark in MARKS.items()},
+        "buckets": [bucket.name for bucket in BUCKETS],
+        "bucket_words": BUCKET_WORDS,
+        "cause_words": CAUSE_WORDS,
+        "person": person if actor is not None else None,
+        "actor": actor,
+        "places": [place for place in PLACES if is_allowed(*place.actions)],
+        "organizations": _name_organizations() if actor is not None and person is not None else {},
+        "may_sign": is_allowed(Action.SIGN_PLAN),
+        "may_apply": is_allowed(Action.APPLY_PLAN),
+        "may_decide": is_allowed(Action.DECIDE_HOLD),
+        "may_read": is_allowed(Action.READ_ROSTERS),
+        "distance": lambda at: tell_distance(at, find_runtime().now()),
+    }
+
+
+def _name_organizations() -> dict[str, str]:
+    names = {one: load_organization(find_runtime(), one).name for one in g.person.memberships}
+    return dict(sorted(names.items(), key=lambda item: item[1]))

@@ -1,0 +1,44 @@
+"""Holds: what waits for a person, why, and from when waiting costs."""
+
+from __future__ import annotations
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.people import Action
+from service.web.access import for_people, load_actor, load_organization_id
+from service.web.pages.blueprint import act, pages
+from service.web.places import find_runtime
+from service.workflows.deliveries import find_deliveries
+from service.workflows.holds import decide_hold, find_holds
+
+_DONE = {
+    "release": "Your release is recorded. The next plan contains the changes once enough people have released them.",
+    "refuse": "The changes are refused; they stay as they are at DPC.",
+}
+
+
+@pages.get("/holds")
+@for_people(Action.READ_ROSTERS)
+def list_holds() -> ResponseReturnValue:
+    """List held deliveries and held changes."""
+    runtime, organization_id = find_runtime(), load_organization_id()
+    return render_template(
+        "holds.html",
+        holds=find_holds(runtime, organization_id),
+        deliveries=find_deliveries(runtime, organization_id, state="held"),
+    )
+
+
+@pages.post("/holds/<hold>/decision")
+@for_people(Action.DECIDE_HOLD)
+def decide_hold_page(hold: str) -> ResponseReturnValue:
+    """Release or refuse held changes, with a reason."""
+    verdict = request.form.get("verdict", "")
+    reason = request.form.get("reason", "").strip()
+    plan = request.form.get("plan")
+    return act(
+        lambda: decide_hold(find_runtime(), load_organization_id(), hold, verdict, reason, load_actor()),
+        done=_DONE.get(verdict, "Decided."),
+        back=url_for("pages.show_plan", plan=plan, _anchor="held") if plan else url_for("pages.list_holds"),
+    )

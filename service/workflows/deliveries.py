@@ -1,0 +1,131 @@
+"""Deliveries and their findings as people and machines read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.rosters.findings import describe_finding
+from service.runtime import Runtime
+from service.storage import deliveries
+from service.storage.deliveries import Delivery
+
+MOST_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One delivery: counts, state, and why it is held; `costs_from_at` is when waiting starts to cost attributions."""
+
+    id: str
+    number: int
+    feed_id: str
+    state: str
+    sha256: str
+    size: int
+    mode: str | None
+    as_of_at: datetime | None
+    sequence: str | None
+    received_at: datetime
+    received_by: str
+    format: str | None
+    encoding: str | None
+    file_error: str | None
+    data_rows: int
+    present_count: int
+    remove_count: int
+    error_count: int
+    warning_count: int
+    blind_count: int
+    hold_code: str | None
+    hold_reason: str | None
+    costs_from_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """What is wrong with one row: where, which code, and one sentence with the repair; never the value itself."""
+
+    n: int
+    position: str
+    code: str
+    severity: str
+    is_blind: bool
+    sentence: str
+
+
+def view_delivery(delivery: Delivery) -> DeliveryView:
+    """Answer a stored delivery as it is shown."""
+    return DeliveryView(
+        delivery.id,
+        delivery.number,
+        delivery.feed_id,
+        delivery.state,
+        delivery.sha256,
+        delivery.size,
+        delivery.mode,
+        delivery.as_of_at,
+        delivery.sequence,
+        delivery.received_at,
+        delivery.received_by,
+        delivery.format,
+        delivery.encoding,
+        delivery.file_error,
+        delivery.data_rows,
+        delivery.present_count,
+        delivery.remove_count,
+        delivery.error_count,
+        delivery.warning_count,
+        delivery.blind_count,
+        delivery.hold_code,
+        delivery.hold_reason,
+        delivery.costs_from,
+        delivery.decided_by,
+        delivery.decided_at,
+        delivery.decided_reason,
+    )
+
+
+def find_deliveries(
+    rt: Runtime,
+    organization_id: str,
+    *,
+    feed_id: str | None = None,
+    state: str | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> list[DeliveryView]:
+    """Answer deliveries newest first, those with a number below `after`; at most 500."""
+    with rt.database.read() as connection:
+        found = deliveries.find_deliveries(
+            connection, organization_id, feed=feed_id, state=state, after=after, limit=min(limit, MOST_ROWS)
+        )
+    return [view_delivery(one) for one in found]
+
+
+def load_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> DeliveryView:
+    """Answer one delivery; raises NotFound."""
+    with rt.database.read() as connection:
+        return view_delivery(deliveries.load_delivery(connection, organization_id, delivery_id))
+
+
+def find_findings(
+    rt: Runtime, organization_id: str, delivery_id: str, *, after: int = -1, limit: int = 100
+) -> list[FindingView]:
+    """Answer findings in file order, those numbered above `after`; at most 500. Raises NotFound."""
+    with rt.database.read() as connection:
+        deliveries.load_delivery(connection, organization_id, delivery_id)
+        found = deliveries.find_findings(
+            connection, organization_id, delivery_id, after_n=after, limit=min(limit, MOST_ROWS)
+        )
+    return [FindingView(f.n, f.position, f.code, f.severity, f.blind, describe_finding(f.code)) for f in found]
+
+
+def count_findings(rt: Runtime, organization_id: str, delivery_id: str) -> dict[str, int]:
+    """Answer how many findings of each code a delivery has; raises NotFound."""
+    with rt.database.read() as connection:
+        deliveries.load_delivery(connection, organization_id, delivery_id)
+        return deliveries.count_findings_by_code(connection, organization_id, delivery_id)

@@ -1,0 +1,189 @@
+"""Why is this patient in this Group: the whole chain from file and row to attestation, outcome and proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from service.domain.attribution import Attribution, judge
+from service.domain.change import Change
+from service.domain.errors import InvalidInput, NotFound
+from service.domain.identifiers import mask_mbi
+from service.domain.people import Action, Actor, check_may
+from service.domain.roster import Claim
+from service.runtime import Runtime
+from service.storage import deliveries, intents, ledger, panels, patients, plans, practitioners
+from service.storage.connection import Connection
+from service.storage.intents import Attempt, Intent
+from service.storage.panel_codec import read_claims
+from service.storage.sealing import OrganizationKeys
+from service.workflows.access import note_access
+from service.workflows.observe import load_groups
+from service.workflows.sending import read_members
+
+MOST_ATTEMPTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of the chain: when, what kind of fact, one sentence, and where it is recorded."""
+
+    at: datetime
+    kind: str
+    sentence: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One pair with its present standing and its history, oldest first. `mbi` is set only when it was asked for."""
+
+    npi: str
+    practitioner: str | None
+    masked_mbi: str
+    patient_ref: str | None
+    status: str
+    start_at: datetime | None
+    end_at: datetime | None
+    links: tuple[Link, ...]
+    mbi: str | None = field(default=None, repr=False)
+
+
+def explain(
+    rt: Runtime,
+    organization_id: str,
+    *,
+    npi: str,
+    mbi: str | None = None,
+    patient_ref: str | None = None,
+    actor: Actor,
+    unmask: bool = False,
+) -> Explanation:
+    """Tell the whole history of one pair; who asked is recorded, and separately when the MBI was unmasked.
+
+    The patient is named by MBI or by our own id. Raises NotFound when nothing is known of the pair.
+    """
+    check_may(actor, Action.READ_ROSTERS, organization_id)
+    with rt.database.begin() as connection:
+        keys = rt.open_keys(connection, organization_id)
+        row = _find_patient(connection, keys, organization_id, mbi, patient_ref)
+        pair_mbi = row.identity.mbi
+        claims = _find_claims(connection, keys, organization_id, npi, pair_mbi)
+        group = load_groups(connection, keys, organization_id).get(npi)
+        attribution = group.by_mbi().get(pair_mbi) if group else None
+        links = [
+            *(link for feed, claim in claims for link in _tell_claim(connection, organization_id, feed, claim)),
+            *_tell_attempts(connection, keys, organization_id, npi, pair_mbi),
+            *_tell_standing(attribution, rt.now()),
+        ]
+        if not links:
+            raise NotFound("Nothing is known of this patient with this practitioner.")
+        known = practitioners.find_practitioner(connection, organization_id, npi)
+        action = "explain-unmasked" if unmask else "explain"
+        note_access(rt, connection, organization_id, actor, action, f"{npi}/{row.id}", 1)
+    name = " ".join(part for part in (known.given, known.family) if part) if known else ""
+    return Explanation(
+        npi,
+        name or None,
+        mask_mbi(pair_mbi),
+        row.id,
+        judge(attribution, rt.now()).value if attribution else "not attributed",
+        attribution.start_at if attribution else None,
+        attribution.end_at if attribution else None,
+        tuple(sorted(links, key=lambda link: link.at)),
+        pair_mbi if unmask else None,
+    )
+
+
+def _find_patient(
+    connection: Connection,
+    keys: OrganizationKeys,
+    organization_id: str,
+    mbi: str | None,
+    patient_ref: str | None,
+) -> patients.PatientRow:
+    if mbi:
+        found = patients.find_patients_by_mbi(connection, keys, organization_id, [mbi.strip().upper().replace("-", "")])
+    elif patient_ref:
+        found = patients.find_patients_by_id(connection, keys, organization_id, [patient_ref])
+    else:
+        raise InvalidInput("Name the patient by MBI or by reference.")
+    row = next(iter(found.values()), None)
+    if row is None:
+        raise NotFound("There is no such patient in this organisation.")
+    return row
+
+
+def _find_claims(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str, mbi: str
+) -> list[tuple[str, Claim]]:
+    return [
+        (panel.feed, claim)
+        for panel in panels.load_claims(connection, keys, organization_id, npi)
+        for claim in read_claims(panel.columns)
+        if claim.mbi == mbi
+    ]
+
+
+def _tell_claim(connection: Connection, organization_id: str, feed: str, claim: Claim) -> Iterator[Link]:
+    delivery = deliveries.find_by_number(connection, organization_id, claim.delivery)
+    if delivery is None:
+        return
+    where = f"row {claim.line}" if claim.line else "by its absence"
+    verb = "stopped claiming" if claim.ended else "claims"
+    sentence = f"Feed {feed} {verb} the pair: delivery {delivery.number}, {where}, SHA-256 {delivery.sha256[:16]}…"
+    yield Link(delivery.received_at, "delivery", sentence, f"delivery {delivery.id}")
+
+
+def _tell_attempts(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str, mbi: str
+) -> Iterator[Link]:
+    """Tell every plan, signature and call that concerned the pair; the calls name their ledger entries."""
+    entries = {
+        json.loads(e.leaf)["body"]["attempt"]: e.seq
+        for e in ledger.find_entries(connection, organization_id, kind="attempt", limit=None)
+    }
+    seen: set[str] = set()
+    for attempt in intents.find_attempts(connection, organization_id, limit=MOST_ATTEMPTS):
+        if attempt.npi not in (npi, None):
+            continue
+        intent = intents.load_intent(connection, organization_id, attempt.intent_id)
+        change = read_members(connection, keys, intent)
+        if mbi not in {p.mbi for p in change.patients}:
+            continue
+        if intent.plan_id not in seen:
+            seen.add(intent.plan_id)
+            yield from _tell_plan(connection, organization_id, intent.plan_id)
+        yield from _tell_attempt(attempt, intent, change, entries.get(attempt.id))
+
+
+def _tell_plan(connection: Connection, organization_id: str, plan_id: str) -> Iterator[Link]:
+    plan = plans.load_plan(connection, organization_id, plan_id)
+    sentence = f"Plan {plan.number} was drawn by {plan.drafted_by}, fingerprint {plan.fingerprint[:16]}…"
+    yield Link(plan.drafted_at, "plan", sentence, f"plan {plan.id}")
+    for sign_off in plans.find_sign_offs(connection, organization_id, plan_id):
+        how = "under a standing authorisation" if sign_off.authorisation_id else "in person"
+        sentence = f"{sign_off.person} signed it {how}: {sign_off.reason}"
+        yield Link(sign_off.signed_at, "sign-off", sentence, f"sign-off {sign_off.id}")
+
+
+def _tell_attempt(attempt: Attempt, intent: Intent, change: Change, seq: int | None) -> Iterator[Link]:
+    spoken = "with an attestation" if attempt.provenance else "without an attestation"
+    sentence = f"Sent to DPC {spoken}: {intent.kind}, attempt {attempt.n}."
+    kind = "attestation" if attempt.provenance else "call"
+    yield Link(attempt.sent_at, kind, sentence, f"ledger entry {seq}, attempt {attempt.id}")
+    if attempt.outcome_at:
+        how = {"answer": "by DPC's answer", "read-back": "by reading back"}.get(attempt.settled_by or "", "so far")
+        said = f" DPC said: {attempt.answer}" if attempt.answer else ""
+        yield Link(attempt.outcome_at, "outcome", f"Known {how}: {attempt.state}.{said}", f"attempt {attempt.id}")
+
+
+def _tell_standing(attribution: Attribution | None, now: datetime) -> Iterator[Link]:
+    if attribution is None:
+        return
+    ends = f"{attribution.end_at:%Y-%m-%d %H:%M} UTC"
+    owner = "attested or adopted here" if attribution.owned else "not attested here"
+    status = judge(attribution, now).value
+    yield Link(now, "standing", f"At DPC the attribution is {status}, with period end {ends}; {owner}.", "last reading")

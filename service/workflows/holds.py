@@ -1,0 +1,186 @@
+"""What is held, and a person's decision about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.authorisation import DECISION_LASTS
+from service.domain.canonical import write_time
+from service.domain.errors import InvalidInput, NotAllowed, WrongState
+from service.domain.guards import Level
+from service.domain.people import Action, Actor, check_may
+from service.runtime import Runtime
+from service.storage import deliveries, feeds, plans
+from service.storage.connection import Connection
+from service.storage.plans import Hold, HoldDecision
+from service.workflows.digest import fold_accepted
+from service.workflows.record import record_fact
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """One person's word on a hold."""
+
+    person: str
+    verdict: str
+    reason: str
+    decided_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """What waits, why in one sentence, from when waiting costs, and how many people it takes to let it go."""
+
+    id: str
+    rule: str
+    level: str
+    npi: str | None
+    reason: str
+    n: int
+    state: str
+    fingerprint: str
+    costs_from_at: datetime | None
+    opened_at: datetime
+    plan_id: str | None
+    delivery_id: str | None
+    decisions: tuple[DecisionView, ...]
+    people_needed: int
+
+
+def view_hold(connection: Connection, organization_id: str, hold: Hold) -> HoldView:
+    """Answer a stored hold with its decisions as it is shown."""
+    decisions = plans.find_hold_decisions(connection, organization_id, hold.id)
+    return HoldView(
+        hold.id,
+        hold.rule,
+        hold.level,
+        hold.npi,
+        hold.reason,
+        hold.n,
+        hold.state,
+        hold.fingerprint,
+        hold.costs_from,
+        hold.opened_at,
+        hold.plan_id,
+        hold.delivery_id,
+        tuple(DecisionView(d.person, d.verdict, d.reason, d.decided_at, d.expires_at) for d in decisions),
+        Level(hold.level).people_needed,
+    )
+
+
+def find_holds(rt: Runtime, organization_id: str, state: str | None = "open") -> list[HoldView]:
+    """Answer holds of one state, or all, newest first."""
+    with rt.database.read() as connection:
+        found = plans.find_holds(connection, organization_id, state=state)
+        return [view_hold(connection, organization_id, hold) for hold in found]
+
+
+def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, reason: str, actor: Actor) -> HoldView:
+    """Record a person's decision: `release` lets exactly these changes go, `refuse` keeps them held for good.
+
+    A hold needs one person, a hard stop two different ones; the second release lets it go. Released changes go with the
+    next plan, which is signed like any other; a released delivery is folded at once.
+    """
+    check_may(actor, Action.DECIDE_HOLD, organization_id)
+    if verdict not in ("release", "refuse"):
+        raise InvalidInput("A decision is release or refuse.")
+    if not reason.strip():
+        raise InvalidInput(
+            "A decision needs a reason.", next_action="Write one sentence that an auditor will understand."
+        )
+    now = rt.now()
+    with rt.database.begin() as connection:
+        hold = plans.load_hold(connection, organization_id, hold_id)
+        if hold.state != "open":
+            raise WrongState(f"The hold is {hold.state} already.")
+        earlier = plans.find_hold_decisions(connection, organization_id, hold_id)
+        if any(d.person == actor.name and d.verdict == verdict for d in earlier if d.expires_at > now):
+            raise NotAllowed("You have decided on this already.", next_action="Ask a second person to decide.")
+        decision = HoldDecision(
+            hold_id=hold_id,
+            person=actor.name,
+            verdict=verdict,
+            reason=reason.strip(),
+            fingerprint=hold.fingerprint,
+            decided_at=now,
+            expires_at=now + DECISION_LASTS,
+        )
+        plans.add_hold_decision(connection, organization_id, decision)
+        state = _find_state(hold, [*earlier, decision], now)
+        if state != "open":
+            plans.set_hold_state(connection, organization_id, hold_id, "open", state)
+            if hold.delivery_id:
+                _decide_delivery(rt, connection, organization_id, hold.delivery_id, state, reason, actor)
+        record_fact(
+            connection,
+            organization_id,
+            "hold-decided",
+            at=now,
+            actor=actor.name,
+            body={
+                "hold": hold_id,
+                "rule": hold.rule,
+                "fingerprint": hold.fingerprint,
+                "verdict": verdict,
+                "state": state,
+                "expires": write_time(decision.expires_at),
+            },
+        )
+        return view_hold(connection, organization_id, plans.load_hold(connection, organization_id, hold_id))
+
+
+def decide_delivery(
+    rt: Runtime, organization_id: str, delivery_id: str, verdict: str, reason: str, actor: Actor
+) -> HoldView:
+    """Decide on a held delivery: `accept` or `reject`; the same rule as for any hold."""
+    words = {"accept": "release", "reject": "refuse"}
+    if verdict not in words:
+        raise InvalidInput("A decision about a delivery is accept or reject.")
+    with rt.database.read() as connection:
+        deliveries.load_delivery(connection, organization_id, delivery_id)
+        found = plans.find_holds(connection, organization_id, state="open", delivery_id=delivery_id)
+    if not found:
+        raise WrongState("This delivery is not held.", next_action="Look at the delivery again.")
+    return decide_hold(rt, organization_id, found[0].id, words[verdict], reason, actor)
+
+
+def _find_state(hold: Hold, decisions: list[HoldDecision], now: datetime) -> str:
+    standing = [d for d in decisions if d.expires_at > now]
+    if any(d.verdict == "refuse" for d in standing):
+        return "refused"
+    people = {d.person for d in standing if d.verdict == "release"}
+    return "released" if len(people) >= Level(hold.level).people_needed else "open"
+
+
+def _decide_delivery(
+    rt: Runtime,
+    connection: Connection,
+    organization_id: str,
+    delivery_id: str,
+    state: str,
+    reason: str,
+    actor: Actor,
+) -> None:
+    delivery = deliveries.load_delivery(connection, organization_id, delivery_id)
+    if state == "released" and delivery.file_error:
+        raise WrongState(
+            "This file cannot be read to its end, so there is nothing to accept.",
+            next_action="Reject it and have the whole file sent again.",
+        )
+    deliveries.set_delivery_state(
+        connection,
+        organization_id,
+        delivery_id,
+        "held",
+        "accepted" if state == "released" else "rejected",
+        decided_at=rt.now(),
+        decided_by=actor.name,
+        decided_reason=reason.strip(),
+    )
+    if state == "released":
+        feed = feeds.load_feed(connection, organization_id, delivery.feed_id)
+        keys = rt.open_keys(connection, organization_id)
+        accepted = deliveries.load_delivery(connection, organization_id, delivery_id)
+        fold_accepted(rt, connection, keys, organization_id, accepted, feed)

@@ -1,0 +1,157 @@
+"""Take a roster file in: sealed on disk, recorded once, read later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.canonical import write_time
+from service.domain.errors import Conflict, InvalidInput
+from service.domain.people import Action, Actor, check_may
+from service.runtime import Runtime
+from service.storage import deliveries, feeds
+from service.storage.connection import Connection
+from service.storage.deliveries import Delivery
+from service.storage.errors import AlreadyRecorded
+from service.storage.raw_files import StoredFile, Stream, delete_raw_file, save_raw_file
+from service.storage.rows import new_id
+from service.workflows.deliveries import DeliveryView, view_delivery
+from service.workflows.record import record_fact
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What the sender says about the file; `sha256` (hex) is checked against the bytes."""
+
+    content_type: str | None = None
+    filename: str | None = None
+    mode: str | None = None
+    as_of_at: datetime | None = None
+    sequence: str | None = None
+    idempotency_key: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The delivery as recorded; `is_new` is False when the same bytes had been sent before."""
+
+    delivery: DeliveryView
+    is_new: bool
+
+
+def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upload: Upload, actor: Actor) -> Receipt:
+    """Receive one file for a feed.
+
+    1. Stream the bytes to a sealed file, hashing on the way; refuse what is too large, empty or not what was declared.
+    2. The same bytes again, or the same idempotency key with the same bytes, answer with the first receipt.
+    3. Record the delivery and the ledger entry in one transaction; only then does it exist.
+
+    Raises UnreadableFile, InvalidInput, Conflict (same sequence or key, other bytes), NotFound (no such feed).
+    """
+    check_may(actor, Action.SEND_DELIVERY, organization_id)
+    _check_upload(upload)
+    with rt.database.begin() as connection:
+        feeds.load_feed(connection, organization_id, feed_id)
+        keys = rt.open_keys(connection, organization_id)
+    stored = save_raw_file(keys, rt.settings.uploads_dir, new_id(), stream)
+    try:
+        if upload.sha256 and upload.sha256 != stored.sha256:
+            raise InvalidInput(
+                "The bytes that arrived do not have the digest that was declared.",
+                next_action="Send the file again; something was lost on the way.",
+            )
+        with rt.database.begin() as connection:
+            first = _find_first(connection, organization_id, feed_id, stored, upload)
+            if first is None:
+                added = _record_delivery(rt, connection, organization_id, feed_id, stored, upload, actor)
+                return Receipt(view_delivery(added), is_new=True)
+    except AlreadyRecorded:
+        first = _find_winner(rt, organization_id, feed_id, stored, upload)
+    except BaseException:
+        delete_raw_file(rt.settings.uploads_dir, stored.path)
+        raise
+    delete_raw_file(rt.settings.uploads_dir, stored.path)
+    return Receipt(view_delivery(first), is_new=False)
+
+
+def _check_upload(upload: Upload) -> None:
+    if upload.mode not in (None, "snapshot", "delta"):
+        raise InvalidInput("The roster mode must be snapshot or delta.")
+    if upload.as_of_at and upload.as_of_at.tzinfo is None:
+        raise InvalidInput("The as-of time must name its zone, for example 2026-01-31T00:00:00Z.")
+    for text in (upload.sequence, upload.idempotency_key):
+        if text is not None and not (text.isascii() and text.isprintable() and 0 < len(text) <= 100):
+            raise InvalidInput("A sequence or idempotency key must be 1 to 100 printable ASCII characters.")
+
+
+def _find_first(
+    connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload
+) -> Delivery | None:
+    """Answer the earlier delivery of the same bytes; raises Conflict for a reused key or sequence with other bytes."""
+    for name, value, find in (
+        ("idempotency key", upload.idempotency_key, deliveries.find_by_idempotency_key),
+        ("sequence", upload.sequence, deliveries.find_by_sequence),
+    ):
+        known = find(connection, organization_id, feed_id, value) if value else None
+        if known and known.sha256 != stored.sha256:
+            raise Conflict(
+                f"This {name} was used before for a different file.",
+                next_action=f"Send the file under a {name} of its own.",
+            )
+        if known:
+            return known
+    return deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
+
+
+def _find_winner(rt: Runtime, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload) -> Delivery:
+    with rt.database.read() as connection:
+        first = _find_first(connection, organization_id, feed_id, stored, upload)
+    if first is None:
+        raise Conflict("The same delivery was being recorded by somebody else.", next_action="Send it again.")
+    return first
+
+
+def _record_delivery(
+    rt: Runtime,
+    connection: Connection,
+    organization_id: str,
+    feed_id: str,
+    stored: StoredFile,
+    upload: Upload,
+    actor: Actor,
+) -> Delivery:
+    now = rt.now()
+    added = deliveries.add_delivery(
+        connection,
+        organization_id,
+        Delivery(
+            feed_id=feed_id,
+            sha256=stored.sha256,
+            size=stored.size,
+            content_type=upload.content_type or "",
+            mode=upload.mode,
+            as_of_at=upload.as_of_at,
+            sequence=upload.sequence,
+            idempotency_key=upload.idempotency_key,
+            received_at=now,
+            received_by=actor.name,
+            body_path=stored.path,
+        ),
+    )
+    record_fact(
+        connection,
+        organization_id,
+        "delivery-received",
+        at=now,
+        actor=actor.name,
+        body={
+            "delivery": added.id,
+            "number": added.number,
+            "feed": feed_id,
+            "sha256": stored.sha256,
+            "size": stored.size,
+            "as_of": write_time(upload.as_of_at) if upload.as_of_at else None,
+        },
+    )
+    return added

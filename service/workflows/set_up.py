@@ -1,0 +1,109 @@
+"""Before anything runs: fresh settings, the schema, and what the doctor checks."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from service.domain.errors import Refusal
+from service.dpc.errors import DpcError
+from service.runtime import Runtime
+from service.settings import KEY_BYTES, PREFIX, SETTINGS, Settings, SettingsWrong, load_settings
+from service.storage import organizations, schema
+from service.storage.database import check_writable
+from service.storage.errors import StorageError
+from service.storage.sealing import SealBroken
+
+MOST_SKEW = timedelta(seconds=30)
+"""Beyond this difference to DPC's clock nothing is attested: an attestation is dated by our clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing the doctor looked at, and what to do when it is not well."""
+
+    name: str
+    ok: bool
+    detail: str
+    next_action: str = ""
+
+
+def new_settings(data_dir: Path) -> dict[str, str]:
+    """Answer the environment of a new installation with fresh keys: names with prefix, values as text."""
+    keys = ("MASTER_KEY", "INDEX_KEY", "CHECKPOINT_KEY", "SECRET_KEY")
+    fresh = {f"{PREFIX}{name}": base64.b64encode(os.urandom(KEY_BYTES)).decode() for name in keys}
+    return {f"{PREFIX}DATA_DIR": str(data_dir.absolute()), **fresh}
+
+
+def migrate(settings: Settings) -> str:
+    """Bring the database to the newest schema and answer its revision."""
+    if settings.database_url.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    schema.migrate(settings.database_url)
+    return schema.current_revision(settings.database_url) or "none"
+
+
+def check_settings(environ: Mapping[str, str]) -> list[Check]:
+    """Look at the settings alone: one check per setting, with its purpose where it is missing."""
+    try:
+        load_settings(environ)
+    except SettingsWrong as wrong:
+        purposes = {f"{PREFIX}{s.name}": s.purpose for s in SETTINGS}
+        return [
+            Check("settings", False, mistake, purposes.get(mistake.split(" ")[0].rstrip(":"), ""))
+            for mistake in wrong.mistakes
+        ]
+    return [Check("settings", True, "every setting can be used")]
+
+
+def check_health(rt: Runtime) -> list[Check]:
+    """Look at the database, the keys, the clock and every organisation's way to DPC."""
+    found = [*_check_database(rt)]
+    if all(check.ok for check in found):
+        found.extend(_check_organizations(rt))
+    return found
+
+
+def _check_database(rt: Runtime) -> Iterator[Check]:
+    try:
+        if not schema.is_at_head(rt.settings.database_url):
+            yield Check("schema", False, "the database is not at the newest schema", "Run: rollcall migrate")
+            return
+        yield Check("schema", True, "at the newest revision")
+        with rt.database.begin() as connection:
+            check_writable(connection)
+        yield Check("database", True, f"{rt.database.dialect}, writable")
+    except StorageError as error:
+        yield Check("database", False, error.message, error.next_action)
+
+
+def _check_organizations(rt: Runtime) -> Iterator[Check]:
+    with rt.database.read() as connection:
+        found = organizations.find_organizations(connection)
+    if not found:
+        yield Check("organisations", True, "none yet", "Add one: rollcall org add")
+    for organization in found:
+        name = f"organisation {organization.id}"
+        try:
+            with rt.database.begin() as connection:
+                rt.open_keys(connection, organization.id)
+            with rt.connect_dpc(organization.id) as dpc:
+                dpc.read_organization()
+                yield from _check_clock(name, dpc.clock_offset)
+            yield Check(name, True, "keys open, DPC answers with our credentials")
+        except (Refusal, DpcError, SealBroken) as error:
+            yield Check(name, False, error.message, error.next_action)
+
+
+def _check_clock(name: str, offset: timedelta | None) -> Iterator[Check]:
+    if offset is not None and abs(offset) > MOST_SKEW:
+        yield Check(
+            f"{name}: clock",
+            False,
+            f"this machine's clock differs from DPC's by {offset.total_seconds():.0f} seconds",
+            "Synchronise the clock of this machine (NTP); nothing is attested until then.",
+        )

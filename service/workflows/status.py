@@ -1,0 +1,51 @@
+"""The state of each organisation in a few times and counts, for monitors and lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.nights import find_next_night
+from service.runtime import Runtime
+from service.storage import deliveries, intents, job_runs, organizations, plans
+from service.workflows.overview import NIGHTLY
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationStatus:
+    """When the night last ran and changed anything, when it runs next, and how much waits for a person."""
+
+    organization_id: str
+    name: str
+    last_run_at: datetime | None
+    last_run_state: str | None
+    last_change_at: datetime | None
+    next_run_at: datetime
+    open_holds: int
+    held_deliveries: int
+
+
+def show_status(rt: Runtime, organization_ids: Collection[str] | None = None) -> list[OrganizationStatus]:
+    """Answer the status of the given organisations, or of all."""
+    with rt.database.read() as connection:
+        found = []
+        for organization in organizations.find_organizations(connection):
+            if organization_ids is not None and organization.id not in organization_ids:
+                continue
+            runs = job_runs.find_runs(connection, organization.id, job=NIGHTLY, limit=1)
+            landed = intents.find_last_landed_at(connection, organization.id)
+            last = runs[0] if runs else None
+            found.append(
+                OrganizationStatus(
+                    organization.id,
+                    organization.name,
+                    last.started_at if last else None,
+                    last.state if last else None,
+                    landed,
+                    find_next_night(rt.now(), organization.time_zone, last.scheduled_for if last else None),
+                    sum(1 for h in plans.find_holds(connection, organization.id, state="open") if h.plan_id),
+                    len(deliveries.find_deliveries(connection, organization.id, state="held", limit=500)),
+                )
+            )
+    return found

@@ -1,0 +1,206 @@
+"""Panels come back as they were saved, a change is a new version, and nobody overwrites what they have not read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from service.domain.attribution import Attribution
+from service.domain.roster import Claim
+from service.storage.database import Database
+from service.storage.panel_codec import (
+    are_same,
+    build_claim_columns,
+    build_observed_columns,
+    read_attributions,
+    read_claims,
+)
+from service.storage.panels import (
+    StaleVersion,
+    find_panel_heads,
+    load_claims,
+    load_observed,
+    prune_panels,
+    save_claims,
+    save_observed,
+)
+from service.storage.sealing import OrganizationKeys, SealBroken
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+NPI = "1234567893"
+OTHER_NPI = "1245319599"
+CLAIMS = (
+    Claim("1S00E00AA00", 3, 17, NOW, 0, ended=False),
+    Claim("1S00E00AA11", 2, 4, NOW - timedelta(days=1), 1, ended=False),
+    Claim("9S99Y99YY99", 3, 0, NOW, 2, ended=True),
+)
+
+
+def _attribution(n: int, mbi: str | None, days: int, *, inactive: bool = False) -> Attribution:
+    end_at = NOW + timedelta(days=days)
+    return Attribution(str(UUID(int=n)), mbi, end_at - timedelta(days=90), end_at, inactive, owned=n % 2 == 0)
+
+
+OBSERVED = (
+    _attribution(1, "1S00E00AA00", 80),
+    _attribution(2, None, 12),
+    _attribution(255, "1S00E00AA11", -3, inactive=True),
+    _attribution(2**128 - 1, "9S99Y99YY99", 30),
+)
+
+
+def test_claims_come_back_as_they_were_saved(database: Database, keys: OrganizationKeys) -> None:
+    with database.begin() as connection:
+        columns = build_claim_columns(CLAIMS)
+        assert save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=NOW, expected_version=0)
+    with database.read() as connection:
+        (panel,) = load_claims(connection, keys, "lakeside", NPI)
+    assert (panel.npi, panel.feed, panel.version) == (NPI, "ehr", 1)
+    assert read_claims(panel.columns) == CLAIMS
+
+
+def test_attributions_come_back_as_they_were_saved(database: Database, keys: OrganizationKeys) -> None:
+    with database.begin() as connection:
+        columns = build_observed_columns(OBSERVED)
+        assert save_observed(connection, keys, "lakeside", NPI, "group-1", columns, now=NOW)
+    with database.read() as connection:
+        (panel,) = load_observed(connection, keys, "lakeside", NPI)
+    assert (panel.npi, panel.group_id, panel.version, panel.read_at) == (NPI, "group-1", 1, NOW)
+    assert read_attributions(panel.columns) == OBSERVED
+
+
+@pytest.mark.parametrize("n", [0, 1, 5_000])
+def test_panels_of_any_size_come_back(database: Database, keys: OrganizationKeys, n: int) -> None:
+    claims = build_claim_columns(Claim(f"1S0{i // 1000}E{i // 100 % 10}0AA{i % 100:02d}", 1, i, NOW) for i in range(n))
+    observed = build_observed_columns(_attribution(i, None, 1) for i in range(n))
+    with database.begin() as connection:
+        save_claims(connection, keys, "lakeside", NPI, "ehr", claims, now=NOW, expected_version=0)
+        save_observed(connection, keys, "lakeside", NPI, None, observed, now=NOW)
+        (kept,) = load_claims(connection, keys, "lakeside")
+        (shown,) = load_observed(connection, keys, "lakeside")
+    assert len(kept.columns) == len(shown.columns) == n
+    assert are_same(kept.columns, claims)
+    assert are_same(shown.columns, observed)
+
+
+def test_the_same_claims_in_another_order_are_no_new_version(database: Database, keys: OrganizationKeys) -> None:
+    columns = build_claim_columns(CLAIMS)
+    turned = type(columns)(*(getattr(columns, name)[::-1] for name in type(columns).__slots__))
+    with database.begin() as connection:
+        save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=NOW, expected_version=0)
+        assert not save_claims(connection, keys, "lakeside", NPI, "ehr", turned, now=LATER, expected_version=1)
+        assert [head.version for head in find_panel_heads(connection, "lakeside")] == [1]
+
+
+def test_a_change_is_a_new_version_and_only_the_latest_is_loaded(database: Database, keys: OrganizationKeys) -> None:
+    with database.begin() as connection:
+        for version, n in enumerate((3, 2, 1)):
+            columns = build_claim_columns(CLAIMS[:n])
+            save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=NOW, expected_version=version)
+        (panel,) = load_claims(connection, keys, "lakeside")
+    assert panel.version == 3
+    assert read_claims(panel.columns) == CLAIMS[:1]
+
+
+@pytest.mark.parametrize("expected_version", [0, 2])
+def test_a_panel_that_changed_since_it_was_read_is_not_overwritten(
+    database: Database, keys: OrganizationKeys, expected_version: int
+) -> None:
+    with database.begin() as connection:
+        columns = build_claim_columns(CLAIMS)
+        save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=NOW, expected_version=0)
+        with pytest.raises(StaleVersion):
+            save_claims(
+                connection,
+                keys,
+                "lakeside",
+                NPI,
+                "ehr",
+                build_claim_columns(CLAIMS[:1]),
+                now=LATER,
+                expected_version=expected_version,
+            )
+
+
+def test_reading_the_same_group_again_renews_only_the_time_of_reading(
+    database: Database, keys: OrganizationKeys
+) -> None:
+    columns = build_observed_columns(OBSERVED)
+    with database.begin() as connection:
+        save_observed(connection, keys, "lakeside", NPI, "group-1", columns, now=NOW)
+        assert not save_observed(connection, keys, "lakeside", NPI, "group-1", columns, now=LATER)
+        (panel,) = load_observed(connection, keys, "lakeside")
+        assert (panel.version, panel.read_at) == (1, LATER)
+        assert save_observed(connection, keys, "lakeside", NPI, "group-2", columns, now=LATER)
+        (panel,) = load_observed(connection, keys, "lakeside")
+        assert (panel.version, panel.group_id) == (2, "group-2")
+
+
+def test_heads_tell_counts_and_the_earliest_end_without_a_key(database: Database, keys: OrganizationKeys) -> None:
+    with database.begin() as connection:
+        columns = build_claim_columns(CLAIMS)
+        save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=NOW, expected_version=0)
+        save_claims(connection, keys, "lakeside", OTHER_NPI, "ehr", columns, now=NOW, expected_version=0)
+        save_observed(connection, keys, "lakeside", NPI, "group-1", build_observed_columns(OBSERVED), now=NOW)
+    with database.read() as connection:
+        heads = find_panel_heads(connection, "lakeside")
+        assert [(h.npi, h.side, h.source, h.n, h.n_active) for h in heads] == [
+            (NPI, "claims", "ehr", 3, 2),
+            (NPI, "observed", "dpc", 4, 3),
+            (OTHER_NPI, "claims", "ehr", 3, 2),
+        ]
+        assert heads[1].min_end == NOW + timedelta(days=12)
+        assert [head.npi for head in find_panel_heads(connection, "lakeside", side="observed")] == [NPI]
+
+
+def test_pruning_keeps_the_latest_and_what_was_current_after_the_date(
+    database: Database, keys: OrganizationKeys
+) -> None:
+    with database.begin() as connection:
+        for version, n in enumerate((3, 2, 1)):
+            columns = build_claim_columns(CLAIMS[:n])
+            at = NOW + timedelta(days=version)
+            save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=at, expected_version=version)
+        assert prune_panels(connection, "hillside", NOW + timedelta(days=99)) == 0
+        assert prune_panels(connection, "lakeside", NOW + timedelta(days=1, hours=12)) == 1
+        assert prune_panels(connection, "lakeside", NOW + timedelta(days=99)) == 1
+        (panel,) = load_claims(connection, keys, "lakeside")
+    assert panel.version == 3
+
+
+@pytest.mark.parametrize(
+    "change", ["npi = '1245319599'", "source = 'other'", "version = 7", "side = 'observed'", "organization_id = 'hillside'"]
+)
+def test_a_body_moved_to_another_row_does_not_open(
+    database: Database, keys: OrganizationKeys, other_keys: OrganizationKeys, change: str
+) -> None:
+    with database.begin() as connection:
+        columns = build_claim_columns(CLAIMS)
+        save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=NOW, expected_version=0)
+        connection.execute(text(f"UPDATE panel SET {change}"))
+    with database.read() as connection, pytest.raises(SealBroken):
+        load_claims(connection, keys, "lakeside")
+        load_observed(connection, keys, "lakeside")
+        load_claims(connection, other_keys, "hillside")
+
+
+@pytest.mark.parametrize("migrated_database_url", ["sqlite"], indirect=True)
+def test_no_member_of_a_panel_is_readable_in_the_files_of_the_database(
+    database: Database, keys: OrganizationKeys, tmp_path: Path
+) -> None:
+    columns = build_claim_columns(CLAIMS)
+    observed = build_observed_columns(OBSERVED)
+    with database.begin() as connection:
+        save_claims(connection, keys, "lakeside", NPI, "ehr", columns, now=NOW, expected_version=0)
+        save_observed(connection, keys, "lakeside", NPI, None, observed, now=NOW)
+    raw = b"".join(path.read_bytes() for path in tmp_path.glob("rollcall.db*"))
+    assert NPI.encode() in raw
+    for mbi, packed in zip((claim.mbi for claim in CLAIMS), columns.mbi, strict=True):
+        assert mbi.encode() not in raw
+        assert packed.tobytes() not in raw
+    assert b"evidence_at" not in raw

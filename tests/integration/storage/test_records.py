@@ -1,0 +1,410 @@
+"""Deliveries, patients, practitioners, plans, holds and people: what is written is what is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from service.domain.errors import NotFound, WrongState
+from service.storage import patients, practitioners
+from service.storage.database import Database
+from service.storage.deliveries import (
+    Delivery,
+    Finding,
+    add_delivery,
+    add_findings,
+    count_findings_by_code,
+    find_by_idempotency_key,
+    find_by_number,
+    find_by_sequence,
+    find_deliveries,
+    find_findings,
+    find_last_accepted,
+    load_delivery,
+    set_delivery_state,
+    update_delivery,
+)
+from service.storage.errors import AlreadyRecorded
+from service.storage.feeds import Feed, add_feed
+from service.storage.organizations import (
+    DpcKey,
+    add_key,
+    find_keys,
+    find_organizations,
+    load_organization,
+    retire_key,
+    set_key_registered,
+    update_organization,
+)
+from service.storage.patients import PatientIdentity
+from service.storage.people import (
+    ApiClient,
+    ApiToken,
+    Incident,
+    Person,
+    WebSession,
+    add_client,
+    add_membership,
+    add_person,
+    add_session,
+    add_token,
+    close_incident,
+    find_client,
+    find_incidents,
+    find_members,
+    find_memberships,
+    find_person_by_email,
+    find_session,
+    find_token,
+    load_person,
+    open_incident,
+    remove_expired_sessions,
+    remove_expired_tokens,
+    remove_membership,
+    revoke_all_sessions,
+    revoke_client,
+    revoke_session,
+    set_login_failures,
+    touch_session,
+)
+from service.storage.plans import (
+    Hold,
+    HoldDecision,
+    Plan,
+    SignOff,
+    StandingAuthorisation,
+    add_hold_decision,
+    add_sign_off,
+    add_standing_authorisation,
+    find_active_authorisations,
+    find_authorisations,
+    find_holds,
+    find_plans,
+    find_released_fingerprints,
+    find_sign_offs,
+    load_plan,
+    load_plan_body,
+    revoke_authorisation,
+    save_holds,
+    save_plan,
+    set_hold_state,
+    set_plan_state,
+)
+from service.storage.practitioners import Practitioner
+from service.storage.sealing import OrganizationKeys
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+DELIVERY = Delivery(
+    feed_id="ehr",
+    sha256="a" * 64,
+    size=10,
+    content_type="text/csv",
+    received_at=NOW,
+    received_by="client",
+    body_path="raw/1",
+)
+PLAN = Plan(fingerprint="f", baseline="b", drafted_at=NOW, drafted_by="job", counts={"add": 2}, scope_npi="1234567893")
+
+
+@pytest.fixture
+def fed(database: Database) -> Database:
+    """`lakeside` with two feeds."""
+    with database.begin() as connection:
+        for feed_id in ("ehr", "weekly"):
+            add_feed(
+                connection,
+                "lakeside",
+                Feed(id=feed_id, mode="snapshot", environment="sandbox", scope="file", created_at=NOW),
+            )
+    return database
+
+
+def _deliver(**changes: object) -> Delivery:
+    return replace(DELIVERY, id=patients.new_id(), **changes)  # type: ignore[arg-type]
+
+
+def test_an_organization_has_the_defaults_of_the_product(database: Database) -> None:
+    with database.begin() as connection:
+        found = load_organization(connection, "lakeside")
+        assert (found.patient_limit, found.renew_within_days, found.evidence_max_age_days) == (5_000, 15, 35)
+        assert (found.approval, found.applies) == ("every-plan", True)
+        assert update_organization(connection, "lakeside", applies=False).applies is False
+        assert [o.id for o in find_organizations(connection)] == ["hillside", "lakeside"]
+        assert load_organization(connection, "hillside").applies is True
+        with pytest.raises(NotFound):
+            load_organization(connection, "nowhere")
+
+
+def test_a_retired_key_is_listed_only_when_asked_for(database: Database, keys: OrganizationKeys) -> None:
+    key = DpcKey(label="first", public_pem="PUBLIC", created_at=NOW)
+    with database.begin() as connection:
+        add_key(connection, keys, "lakeside", key, b"PRIVATE")
+        set_key_registered(connection, "lakeside", key.id, "kid-1")
+        assert find_keys(connection, "lakeside") == [replace(key, kid="kid-1")]
+        retire_key(connection, "lakeside", key.id, now=NOW)
+        assert find_keys(connection, "lakeside") == []
+        assert [found.retired_at for found in find_keys(connection, "lakeside", retired=True)] == [NOW]
+
+
+def test_deliveries_are_numbered_and_paged_newest_first(fed: Database) -> None:
+    with fed.begin() as connection:
+        added = [add_delivery(connection, "lakeside", _deliver(received_at=NOW)) for _ in range(4)]
+        assert [delivery.number for delivery in added] == [1, 2, 3, 4]
+        assert find_deliveries(connection, "lakeside", limit=2) == [added[3], added[2]]
+        assert find_deliveries(connection, "lakeside", limit=2, after=3) == [added[1], added[0]]
+        assert find_deliveries(connection, "lakeside", feed="weekly") == []
+        assert find_by_number(connection, "lakeside", 3) == added[2]
+
+
+def test_a_sequence_or_idempotency_key_is_used_once_per_feed(fed: Database) -> None:
+    with fed.begin() as connection:
+        first = add_delivery(connection, "lakeside", _deliver(sequence="17", idempotency_key="k"))
+        add_delivery(connection, "lakeside", _deliver(feed_id="weekly", sequence="17", idempotency_key="k"))
+        assert find_by_sequence(connection, "lakeside", "ehr", "17") == first
+        assert find_by_idempotency_key(connection, "lakeside", "ehr", "k") == first
+    for repeated in ({"sequence": "17"}, {"idempotency_key": "k"}):
+        with pytest.raises(AlreadyRecorded), fed.begin() as connection:
+            add_delivery(connection, "lakeside", _deliver(**repeated))
+
+
+def test_a_delivery_is_read_decided_and_superseded(fed: Database) -> None:
+    with fed.begin() as connection:
+        added = add_delivery(connection, "lakeside", _deliver())
+        update_delivery(connection, "lakeside", added.id, format="csv", data_rows=12, as_of_at=NOW)
+        set_delivery_state(
+            connection, "lakeside", added.id, "received", "held", hold_code="row_count_down", costs_from=NOW + DAY
+        )
+        held = load_delivery(connection, "lakeside", added.id)
+        assert (held.state, held.format, held.data_rows, held.hold_code) == ("held", "csv", 12, "row_count_down")
+        assert held.costs_from == NOW + DAY
+        with pytest.raises(WrongState):
+            set_delivery_state(connection, "lakeside", added.id, "held", "superseded")
+        with pytest.raises(WrongState):
+            set_delivery_state(connection, "lakeside", added.id, "received", "accepted")
+        with pytest.raises(TypeError):
+            update_delivery(connection, "lakeside", added.id, state="accepted")
+        set_delivery_state(connection, "lakeside", added.id, "held", "accepted", decided_by="officer", decided_at=NOW)
+        set_delivery_state(connection, "lakeside", added.id, "accepted", "superseded")
+        assert [d.id for d in find_last_accepted(connection, "lakeside", "ehr", n=1)] == [added.id]
+
+
+def test_findings_are_paged_in_file_order_and_counted(fed: Database) -> None:
+    found = [Finding(n, str(n + 2), "mbi_missing" if n % 2 else "npi_format", "error", n % 2 == 1) for n in range(5)]
+    with fed.begin() as connection:
+        added = add_delivery(connection, "lakeside", _deliver())
+        assert add_findings(connection, "lakeside", added.id, found) == 5
+        assert find_findings(connection, "lakeside", added.id, limit=2) == found[:2]
+        assert find_findings(connection, "lakeside", added.id, after_n=1) == found[2:]
+        assert count_findings_by_code(connection, "lakeside", added.id) == {"mbi_missing": 2, "npi_format": 3}
+
+
+def test_a_description_completes_a_patient_and_a_bare_row_never_erases_it(
+    database: Database, keys: OrganizationKeys
+) -> None:
+    bare = PatientIdentity("1S00E00AA00")
+    described = PatientIdentity("1S00E00AA00", "Ana", "Ñandú", date(1940, 2, 29), "female")
+    with database.begin() as connection:
+        assert patients.upsert_patients(connection, keys, "lakeside", [bare], 1, now=NOW) == 1
+        found = patients.find_patients_by_mbi(connection, keys, "lakeside", [bare.mbi])[bare.mbi]
+        assert (found.identity, found.described, found.dpc_id) == (bare, False, None)
+        assert patients.upsert_patients(connection, keys, "lakeside", [described], 2, now=NOW) == 1
+        assert patients.upsert_patients(connection, keys, "lakeside", [bare, described], 3, now=NOW) == 0
+        assert patients.upsert_patients(connection, keys, "lakeside", [bare], 3, now=NOW) == 0
+        again = patients.find_patients_by_id(connection, keys, "lakeside", [found.id])[found.id]
+        assert (again.id, again.identity, again.described) == (found.id, described, True)
+        assert patients.count_patients(connection, "lakeside") == 1
+
+
+def test_many_patients_are_found_and_named_as_dpc_names_them(database: Database, keys: OrganizationKeys) -> None:
+    identities = [PatientIdentity(f"1S0{n // 1000}E{n // 100 % 10}0AA{n % 100:02d}") for n in range(2_500)]
+    with database.begin() as connection:
+        assert patients.upsert_patients(connection, keys, "lakeside", identities, 1, now=NOW) == 2_500
+        patients.set_dpc_ids(connection, keys, "lakeside", {one.mbi: f"dpc-{one.mbi}" for one in identities[:1_200]})
+        patients.set_dpc_ids(connection, keys, "lakeside", {"9S99Y99YY99": "unknown"})
+    with database.read() as connection:
+        found = patients.find_patients_by_mbi(connection, keys, "lakeside", [one.mbi for one in identities])
+        assert {mbi: row.identity.mbi for mbi, row in found.items()} == {one.mbi: one.mbi for one in identities}
+        named = patients.find_all_dpc_ids(connection, keys, "lakeside")
+    assert named == {f"dpc-{one.mbi}": one.mbi for one in identities[:1_200]}
+
+
+def test_printing_a_patient_shows_nobody(database: Database, keys: OrganizationKeys) -> None:
+    identity = PatientIdentity("1S00E00AA00", "Ana", "Lopez", date(1940, 2, 29), "female")
+    with database.begin() as connection:
+        patients.upsert_patients(connection, keys, "lakeside", [identity], 1, now=NOW)
+        found = patients.find_patients_by_mbi(connection, keys, "lakeside", [identity.mbi])[identity.mbi]
+    shown = repr(identity) + repr(found)
+    assert not [word for word in ("1S00", "Ana", "Lopez", "1940", "female") if word in shown]
+
+
+def test_a_practitioner_is_completed_and_never_emptied(database: Database) -> None:
+    with database.begin() as connection:
+        practitioners.upsert_practitioners(connection, "lakeside", [Practitioner("1234567893", "Kim")], now=NOW)
+        practitioners.set_dpc_ids(connection, "lakeside", {"1234567893": "uuid"})
+        told = [Practitioner("1234567893", None, "Rivera"), Practitioner("1245319599")]
+        practitioners.upsert_practitioners(connection, "lakeside", told, now=NOW)
+        whole = Practitioner("1234567893", "Kim", "Rivera", "uuid")
+        assert practitioners.find_practitioner(connection, "lakeside", "1234567893") == whole
+        assert list(practitioners.find_practitioners(connection, "lakeside")) == ["1234567893", "1245319599"]
+
+
+def test_plans_come_back_with_their_body_and_are_paged(database: Database, keys: OrganizationKeys) -> None:
+    with database.begin() as connection:
+        saved = [save_plan(connection, keys, "lakeside", replace(PLAN, id=f"p{n}"), b"body %d" % n) for n in range(3)]
+        assert [plan.number for plan in saved] == [1, 2, 3]
+        assert find_plans(connection, "lakeside", after=3) == [saved[1], saved[0]]
+        assert load_plan(connection, "lakeside", "p1") == saved[1]
+        assert load_plan_body(connection, keys, "lakeside", "p1") == b"body 1"
+
+
+def test_a_plan_moves_only_when_exactly_one_row_changes(database: Database, keys: OrganizationKeys) -> None:
+    with database.begin() as connection:
+        plan = save_plan(connection, keys, "lakeside", PLAN, b"body")
+        set_plan_state(connection, "lakeside", plan.id, "drafted", "signed")
+        with pytest.raises(WrongState):
+            set_plan_state(connection, "lakeside", plan.id, "drafted", "signed")
+        with pytest.raises(WrongState):
+            set_plan_state(connection, "lakeside", plan.id, "signed", "applied")
+        assert load_plan(connection, "lakeside", plan.id).state == "signed"
+
+
+def test_sign_offs_name_their_person_and_authorisation(database: Database, keys: OrganizationKeys) -> None:
+    standing = StandingAuthorisation(
+        person="officer", reason="nightly", from_at=NOW, until_at=NOW + 90 * DAY, terms={"npis": ["1234567893"]}
+    )
+    with database.begin() as connection:
+        plan = save_plan(connection, keys, "lakeside", PLAN, b"body")
+        add_standing_authorisation(connection, "lakeside", standing)
+        sign_off = SignOff(
+            plan_id=plan.id,
+            fingerprint="f",
+            person="officer",
+            reason="standing",
+            signed_at=NOW,
+            authorisation_id=standing.id,
+        )
+        add_sign_off(connection, "lakeside", sign_off)
+        assert find_sign_offs(connection, "lakeside", plan.id) == [sign_off]
+
+
+def test_a_standing_authorisation_holds_from_its_start_until_its_end_or_revocation(database: Database) -> None:
+    standing = StandingAuthorisation(person="officer", reason="nightly", from_at=NOW, until_at=NOW + 90 * DAY)
+    with database.begin() as connection:
+        add_standing_authorisation(connection, "lakeside", standing)
+        assert find_active_authorisations(connection, "lakeside", NOW) == [standing]
+        assert find_active_authorisations(connection, "lakeside", NOW - DAY) == []
+        assert find_active_authorisations(connection, "lakeside", NOW + 90 * DAY) == []
+        revoke_authorisation(connection, "lakeside", standing.id, person="other", now=NOW + DAY)
+        assert find_active_authorisations(connection, "lakeside", NOW + DAY) == []
+        assert find_authorisations(connection, "lakeside")[0].revoked_by == "other"
+        with pytest.raises(WrongState):
+            revoke_authorisation(connection, "lakeside", standing.id, person="other", now=NOW + DAY)
+
+
+def test_a_fingerprint_is_released_by_those_whose_word_still_holds_and_by_nobody_once_refused(
+    database: Database, keys: OrganizationKeys
+) -> None:
+    with database.begin() as connection:
+        plan = save_plan(connection, keys, "lakeside", PLAN, b"body")
+        hold = Hold(plan_id=plan.id, rule="removals", level="hard-stop", fingerprint="g", reason="r", n=9, opened_at=NOW)
+        assert save_holds(connection, "lakeside", [hold]) == 1
+        said = HoldDecision(
+            hold_id=hold.id,
+            person="one",
+            verdict="release",
+            reason="checked",
+            fingerprint="g",
+            decided_at=NOW,
+            expires_at=NOW + 3 * DAY,
+        )
+        add_hold_decision(connection, "lakeside", said)
+        add_hold_decision(connection, "lakeside", replace(said, id="d2", person="two", expires_at=NOW + DAY))
+        assert find_released_fingerprints(connection, "lakeside", NOW) == {"g": {"one", "two"}}
+        assert find_released_fingerprints(connection, "lakeside", NOW + DAY) == {"g": {"one"}}
+        assert find_released_fingerprints(connection, "lakeside", NOW + 3 * DAY) == {}
+        add_hold_decision(connection, "lakeside", replace(said, id="d3", person="three", verdict="refuse"))
+        assert find_released_fingerprints(connection, "lakeside", NOW) == {}
+
+
+def test_a_hold_is_found_by_state_and_plan_and_moves_once(database: Database, keys: OrganizationKeys) -> None:
+    with database.begin() as connection:
+        plan = save_plan(connection, keys, "lakeside", PLAN, b"body")
+        hold = Hold(plan_id=plan.id, rule="removals", fingerprint="g", reason="r", n=9, opened_at=NOW, costs_from=NOW)
+        save_holds(connection, "lakeside", [hold])
+        assert find_holds(connection, "lakeside", state="open", plan_id=plan.id) == [hold]
+        set_hold_state(connection, "lakeside", hold.id, "open", "released")
+        assert find_holds(connection, "lakeside", state="open") == []
+        with pytest.raises(WrongState):
+            set_hold_state(connection, "lakeside", hold.id, "open", "released")
+
+
+def test_a_person_is_found_by_email_in_any_case_and_has_roles(database: Database) -> None:
+    person = Person(email="Ann@Example.org", name="Ann", password_hash="hash", created_at=NOW)
+    with database.begin() as connection:
+        add_person(connection, person)
+        found = find_person_by_email(connection, " ANN@example.ORG ")
+        assert found is not None
+        assert found.id == person.id
+        add_membership(connection, "lakeside", person.id, "attester")
+        add_membership(connection, "lakeside", person.id, "attester")
+        add_membership(connection, "hillside", person.id, "reviewer")
+        roles = {(m.organization_id, m.role) for m in find_memberships(connection, person.id)}
+        assert roles == {("lakeside", "attester"), ("hillside", "reviewer")}
+        assert [(p.id, role) for p, role in find_members(connection, "lakeside")] == [(person.id, "attester")]
+        assert remove_membership(connection, "lakeside", person.id, "attester")
+        assert not remove_membership(connection, "lakeside", person.id, "attester")
+        set_login_failures(connection, person.id, 5, NOW + DAY)
+        assert load_person(connection, person.id).locked_until == NOW + DAY
+        assert "hash" not in repr(person).replace("password_hash", "")
+    with pytest.raises(AlreadyRecorded), database.begin() as connection:
+        add_person(connection, replace(person, id="other", email="ann@example.org"))
+
+
+def test_a_session_lives_until_it_is_over_or_ended(database: Database) -> None:
+    person = Person(email="ann@example.org", name="Ann", password_hash="hash", created_at=NOW)
+    session = WebSession(id_hash="h1", person_id=person.id, created_at=NOW, seen_at=NOW, expires_at=NOW + DAY)
+    with database.begin() as connection:
+        add_person(connection, person)
+        for id_hash in ("h1", "h2", "h3"):
+            add_session(connection, replace(session, id_hash=id_hash))
+        touch_session(connection, "h1", now=NOW + DAY / 2, organization_id="lakeside")
+        found = find_session(connection, "h1", NOW)
+        assert found is not None
+        assert (found.seen_at, found.organization_id) == (NOW + DAY / 2, "lakeside")
+        assert find_session(connection, "h1", NOW + DAY) is None
+        revoke_session(connection, "h1")
+        assert find_session(connection, "h1", NOW) is None
+        assert remove_expired_sessions(connection, NOW) == 0
+        assert revoke_all_sessions(connection, person.id) == 2
+
+
+def test_a_client_that_is_revoked_loses_its_tokens(database: Database) -> None:
+    client = ApiClient(organization_id="lakeside", name="ehr", scopes="feeder", created_at=NOW, secret_hash="s")
+    token = ApiToken(
+        token_hash="t", client_id=client.id, organization_id="lakeside", scopes="feeder", expires_at=NOW + DAY
+    )
+    with database.begin() as connection:
+        add_client(connection, client)
+        add_token(connection, token)
+        assert find_client(connection, client.id) == client
+        assert find_token(connection, "t", NOW) == token
+        assert find_token(connection, "t", NOW + DAY) is None
+        assert remove_expired_tokens(connection, NOW) == 0
+        revoke_client(connection, "lakeside", client.id, now=NOW)
+        assert find_token(connection, "t", NOW) is None
+        assert find_client(connection, client.id) == replace(client, revoked_at=NOW)
+
+
+def test_an_incident_is_closed_once(database: Database) -> None:
+    incident = Incident(kind="lapse", npi="1234567893", cause="hold", opened_at=NOW)
+    with database.begin() as connection:
+        open_incident(connection, "lakeside", incident)
+        assert find_incidents(connection, "lakeside", only_open=True) == [incident]
+        close_incident(connection, "lakeside", incident.id, now=NOW)
+        assert find_incidents(connection, "lakeside", only_open=True) == []
+        assert find_incidents(connection, "lakeside", kind="lapse") == [replace(incident, closed_at=NOW)]
+        with pytest.raises(WrongState):
+            close_incident(connection, "lakeside", incident.id, now=NOW)

@@ -1,0 +1,88 @@
+"""Files are known by their content, and what is not read is refused by name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.domain.identifiers import Environment
+from service.rosters.findings import (
+    CODES,
+    ERROR_SENTENCES,
+    FILE_SENTENCES,
+    WARNING_SENTENCES,
+    describe_finding,
+)
+from service.rosters.read import read_roster
+from service.rosters.reading import RosterOptions
+
+CheckText = Callable[..., dict[str, Any]]
+
+
+def build_zip(name: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, "x")
+    return stream.getvalue()
+
+
+REFUSED = [
+    (gzip.compress(b"mbi,npi\n"), "gzip", "unsupported_format_gzip"),
+    (build_zip("roster.csv"), "zip", "unsupported_format_zip"),
+    (build_zip("xl/workbook.xml"), "xlsx", "unsupported_format_xlsx"),
+    (b"PK\x03\x04 broken", "zip", "unsupported_format_zip"),
+    (b"%PDF-1.7", "pdf", "unsupported_format_pdf"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 workbook", "xls", "unsupported_format_xls"),
+    (b"ISA*00*          *00*", "x12", "unsupported_format_x12"),
+    (b"ISA|00|          |00|", "x12", "unsupported_format_x12"),
+    (b"MSH|^~\\&|EHR", "hl7v2", "unsupported_format_hl7v2"),
+    (b"\x0bMSH|^~\\&|EHR", "hl7v2", "unsupported_format_hl7v2"),
+    (b"FHS|^~\\&|EHR", "hl7v2", "unsupported_format_hl7v2"),
+    (b"\n <?xml version='1.0'?>", "xml", "unsupported_format_xml"),
+    ("<Bundle/>".encode("utf-16"), "xml", "unsupported_format_xml"),
+    (b'[{"mbi": "x"}]', "json", "unsupported_format_json"),
+    (b'{"pairs": []}', "json", "unsupported_format_json"),
+    (b'{"a": 1}\n{"a": 2}\n', "ndjson", "unsupported_format_ndjson"),
+    (b'{"a": 1, "a": 2}', "json", "unsupported_format_json"),
+    (b'{"a": ' + b"9" * 5_000 + b"}", "json", "unsupported_format_json"),
+    (b'{"resourceType": "Bundle", "entry": [', "json", "truncated"),
+    (b"[" * 200_000, "json", "too_large"),
+    (b'{"a": "\xff"}', "json", "encoding_undecodable"),
+]
+
+
+@pytest.mark.parametrize(("content", "name", "error"), REFUSED, ids=range(len(REFUSED)))
+def test_what_is_not_read_is_refused_by_its_content(
+    check_text: CheckText, content: bytes, name: str, error: str
+) -> None:
+    found = check_text(content, "roster.csv")
+    assert (found["format"], found["file_error"], found["present"]) == (name, error, [])
+
+
+def test_a_folder_is_a_set_that_is_not_read(tmp_path: Path) -> None:
+    reading = read_roster(tmp_path, RosterOptions(Environment.SANDBOX))
+    assert reading.file_error == "unsupported_format_ndjson"
+
+
+def test_the_name_of_a_file_decides_nothing(check_text: CheckText) -> None:
+    assert check_text("mbi,npi\n1S00E00AA00,3905293015\n", "roster.pdf")["file_error"] is None
+
+
+def test_every_code_has_one_sentence_with_a_repair() -> None:
+    sentences = {**ERROR_SENTENCES, **WARNING_SENTENCES, **FILE_SENTENCES}
+    assert len(sentences) == len(ERROR_SENTENCES) + len(WARNING_SENTENCES) + len(FILE_SENTENCES)
+    assert len(CODES) < 240, "codes and verdicts share one byte"
+    for code, sentence in sentences.items():
+        assert describe_finding(code) == sentence
+        assert sentence.endswith(".") and sentence.count(". ") == 0
+        assert ";" in sentence or ":" in sentence
+
+
+def test_an_unknown_kind_of_file_is_still_described() -> None:
+    assert "CSV" in describe_finding("unsupported_format_new")
