@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from types import FrameType
 
+from apscheduler.events import EVENT_SCHEDULER_STARTED
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.blocking import BlockingScheduler
 
@@ -55,12 +56,21 @@ def build_scheduler(rt: Runtime) -> BlockingScheduler:
 
 @contextmanager
 def _stopping_on_signals(scheduler: BlockingScheduler) -> Iterator[None]:
-    """The scheduler is stopped on a thread of its own: it waits for runs, and a signal's frame may hold its locks."""
+    """The scheduler is stopped on a thread of its own: it waits for runs, and a signal's frame may hold its locks.
+
+    A signal may come before the scheduler runs; then it is stopped as soon as it does.
+    """
     stoppers: list[threading.Thread] = []
+    has_started = threading.Event()
+    scheduler.add_listener(lambda _event: has_started.set(), EVENT_SCHEDULER_STARTED)
+
+    def stop_when_started() -> None:
+        has_started.wait()
+        scheduler.shutdown()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         if not stoppers:
-            stoppers.append(threading.Thread(target=scheduler.shutdown, name="stop-clock"))
+            stoppers.append(threading.Thread(target=stop_when_started, name="stop-clock", daemon=True))
             stoppers[0].start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -25,7 +25,7 @@ def ping(url: str | None) -> bool:
         connection = kind(parts.hostname, parts.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("GET", target, headers={"User-Agent": "rollcall"})
-            is_well = connection.getresponse().status < 400
+            is_well = bool(connection.getresponse().status < http.client.BAD_REQUEST)
         finally:
             connection.close()
     except (OSError, ValueError, http.client.HTTPException):

@@ -81,6 +81,8 @@ class _JsonLines(logging.Formatter):
 
 cli.add_command(run_jobs)
 
+__all__ = ["cli", "main"]
+
 
 def main() -> None:
     """Run one verb with the environment of this process."""

@@ -76,6 +76,7 @@ SETTINGS = (
 )
 
 _UNBUILT = frozenset({"procrastinate"})
+_PLANNED = ("OIDC_", "SMTP_", "WEBHOOK_")
 
 
 def load_settings(environ: Mapping[str, str], read_text: Callable[[str], str] | None = None) -> Settings:
@@ -127,6 +128,8 @@ def _gather(environ: Mapping[str, str], read_text: Callable[[str], str], mistake
                 from_file[name.removesuffix("_FILE")] = read_text(value).strip()
             except (OSError, UnicodeDecodeError):
                 mistakes.append(f"{full} names a file that cannot be read.")
+        elif name.startswith(_PLANNED):
+            mistakes.append(f"{full} belongs to something that this version does not have yet; leave it out.")
         else:
             mistakes.append(f"{full} is not a setting; `rollcall doctor` lists them all.")
     return plain | from_file

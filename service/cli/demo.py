@@ -194,11 +194,11 @@ def _serve_on(console: Console, address: str, story: Story) -> None:
     lines = [f"The pages are at {address} (organisation {ORGANIZATION_ID}, feed {FEED_ID}). Log in as:"]
     lines += [_write_login(login) for login in story.logins]
     lines.append("Ctrl-C ends the demo; its folder stays.")
-    console.print()
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)
-    sys.stdout.flush()
     try:
+        console.print()
+        for line in lines:
+            console.print(Text(line), soft_wrap=True)
+        sys.stdout.flush()
         threading.Event().wait()
     except KeyboardInterrupt:
         console.print("Ending.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from time import sleep
@@ -73,6 +72,7 @@ class Story:
         self._port = port
         self._tell = teller
         self._machine: Machine | None = None
+        self._day_now = 0
 
     def set_up(self) -> None:
         """Onboard the practice as a customer would: organisation, key, portal, token, second key, feeds."""
@@ -112,23 +112,23 @@ class Story:
     def play(self, files: list[RosterFile]) -> None:
         """Play eleven weeks; `files` are those of `demo_data`, in order."""
         names, first, second, third, fresh, changes, cut_off = files
-        with self._day(0):
-            self._deliver(names)
-            self._deliver(first)
-            self._change("first load, read with the practice manager")
-        with self._day(7):
-            self._deliver(second)
-            self._change("new patients and three corrected rows; the two who are missing stay for now")
-        with self._day(14):
-            self._deliver(third)
-            self._change("two patients left: absent from two rosters in a row")
-        with self._day(70):
-            self._deliver(fresh)
-            self._change("nothing expected")
-        with self._day(76):
-            self._deliver(changes, DESK_FEED_ID)
-            self._change("renewals on the roster of six days ago, and a walk-in")
-            self._deliver(cut_off)
+        self._pass_to_day(0)
+        self._deliver(names)
+        self._deliver(first)
+        self._change("first load, read with the practice manager")
+        self._pass_to_day(7)
+        self._deliver(second)
+        self._change("new patients and three corrected rows; the two who are missing stay for now")
+        self._pass_to_day(14)
+        self._deliver(third)
+        self._change("two patients left: absent from two rosters in a row")
+        self._pass_to_day(70)
+        self._deliver(fresh)
+        self._change("nothing is expected")
+        self._pass_to_day(76)
+        self._deliver(changes, DESK_FEED_ID)
+        self._change("renewals on the roster of six days ago, and a walk-in")
+        self._deliver(cut_off)
 
     def finish(self) -> None:
         """Sign a checkpoint and reconcile once more: nothing may be left to do."""
@@ -139,17 +139,13 @@ class Story:
         self.tally.is_converged = report.outcome == "nothing"
         self._tell.say(f"Second reconcile: {report.outcome}")
 
-    @contextmanager
-    def _day(self, day: int) -> Iterator[None]:
+    def _pass_to_day(self, day: int) -> None:
         """Let days pass at DPC; the service follows its clock."""
-        passed = self._emulator.now() - self._started_at if day else timedelta(0)
-        if day:
-            self._emulator.advance(timedelta(days=day) - timedelta(days=round(passed / timedelta(days=1))))
+        if day > self._day_now:
+            self._emulator.advance(timedelta(days=day - self._day_now))
+            self._day_now = day
             sleep(ASK_EVERY_SECONDS + 0.1)  # both processes look at the emulator's clock at most once a second
-        else:
-            self._started_at = self._emulator.now()
         self._tell.say(f"Day {day}, {self.rt.now().date().isoformat()}")
-        yield
 
     def _deliver(self, file: RosterFile, feed_id: str = FEED_ID) -> None:
         if self._machine is None:

@@ -50,7 +50,7 @@ class Door:
             self._runtime = root.with_resource(build_runtime(self.settings))
         return self._runtime
 
-    def show(self, value: object, as_text: Callable[[], None]) -> None:
+    def show(self, value: object, as_text: Callable[[], object]) -> None:
         """Print `value` as JSON, or call `as_text`."""
         if self.is_json:
             print_json(value)
@@ -65,11 +65,20 @@ class RootGroup(click.Group):
         """Run the verb; exits with the code of `exit_codes` when it fails."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.exceptions.Exit, click.Abort):
             raise
+        except click.ClickException as error:
+            if not is_json(ctx):
+                raise
+            print_error("usage", error.format_message(), "Read the verb's --help.", as_json=True)
+            raise SystemExit(error.exit_code) from None
         except Exception as error:
-            door = ctx.obj
-            raise SystemExit(report_error(error, as_json=isinstance(door, Door) and door.is_json)) from None
+            raise SystemExit(report_error(error, as_json=is_json(ctx))) from None
+
+
+def is_json(ctx: click.Context) -> bool:
+    """True when the verb was asked for JSON before it failed."""
+    return isinstance(ctx.obj, Door) and ctx.obj.is_json
 
 
 def report_error(error: Exception, *, as_json: bool) -> int:
@@ -79,15 +88,14 @@ def report_error(error: Exception, *, as_json: bool) -> int:
         message = "The settings cannot be used: " + " ".join(error.mistakes)
         print_error("settings_wrong", message, "Correct them all; `rollcall doctor` explains each.", as_json=as_json)
         return code
-    message = getattr(error, "message", None)
-    if not isinstance(message, str):
+    said = getattr(error, "message", None)
+    if not isinstance(said, str):
         log.debug("unexpected failure", exc_info=error)
         message = f"Something unexpected went wrong ({type(error).__name__}); nothing more was done."
         print_error("unexpected", message, "Run `rollcall doctor`; then try again.", as_json=as_json)
         return ExitCode.UNEXPECTED
     text = getattr(error, "text", "")
-    if text:
-        message = f"{message} DPC said: {text}"
+    message = f"{said} DPC said: {text}" if text else said
     name, action = str(getattr(error, "code", "failed")), str(getattr(error, "next_action", ""))
     print_error(name, message, action, as_json=as_json)
     return code

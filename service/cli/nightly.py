@@ -128,8 +128,13 @@ def reconcile(door: Door, organization_id: str | None, is_all: bool, dry_run: bo
         codes.append(code)
         if report is not None:
             reports.append(report)
-    door.show(reports if is_all else reports[0], lambda: [_print_reconciled(report) for report in reports] and None)
+    door.show(reports if is_all else reports[0], lambda: _print_all(reports))
     end(max(codes, default=ExitCode.DONE))
+
+
+def _print_all(reports: list[ReconcileReport]) -> None:
+    for report in reports:
+        _print_reconciled(report)
 
 
 def _reconcile_one(

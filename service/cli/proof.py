@@ -77,7 +77,7 @@ def explain(
 @add_format("csv")
 @pass_door
 def report(door: Door, kind: str, organization_id: str, output: Path | None, email: str | None) -> None:
-    """Print a report. KIND is one of: expiring, capacity, attestations, removals, exceptions, holds, activity.
+    """Print a report. KIND is one of: expiring, capacity, attestations, removals, exceptions, holds.
 
     Example: rollcall report expiring --org lakeside --format csv -o expiring.csv
     """

@@ -163,7 +163,7 @@ def new(door: Door, data_dir: Path, output: Path | None) -> None:
         save_environment(output, values)
         door.show({"written": output}, lambda: print_line(f"Written to {output}; use it with: set -a; . {output}"))
         return
-    door.show(values, lambda: [print_line(line) for line in write_environment(values)] and None)
+    door.show(values, lambda: print_line("\n".join(write_environment(values))))
 
 
 def write_environment(values: dict[str, str]) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from service.domain.change import Change, ChangeKind
@@ -51,7 +51,16 @@ def is_covered(change: Change, terms: StandingTerms, now: datetime) -> bool:
 def keep_covered(changes: Iterable[Change], terms: StandingTerms, now: datetime) -> tuple[Change, ...]:
     """Answer the changes that a standing authorisation covers, in their order.
 
-    Registrations stay only while an attribution that needs them does.
+    Of a registration only those stay whose attribution stays, so that nobody else's name leaves the house.
     """
     covered = [c for c in changes if is_covered(c, terms, now)]
-    return tuple(covered) if any(c.kind.is_attested for c in covered) else ()
+    attested = [c for c in covered if c.kind.is_attested]
+    npis = {c.npi for c in attested}
+    mbis = {p.mbi for c in attested for p in c.patients}
+    kept = (_narrow_registration(c, npis, mbis) if c.kind is ChangeKind.REGISTER else c for c in covered)
+    return tuple(c for c in kept if c.n)
+
+
+def _narrow_registration(change: Change, npis: Set[str | None], mbis: Set[str]) -> Change:
+    patients = tuple(p for p in change.patients if p.mbi in mbis)
+    return replace(change, patients=patients, practitioners=tuple(n for n in change.practitioners if n in npis))

@@ -51,8 +51,12 @@ def measure_capacity(group: Group, now: datetime, limit: int) -> Capacity:
 
 
 def forecast_room(group: Group, now: datetime, limit: int) -> datetime | None:
-    """Answer when a full Group next gains room by a purge; None if it has room or never will."""
-    if len(group.attributions) < limit:
+    """Answer when a full Group next gains room by purges; None if it has room or never will.
+
+    A Group above the limit (which may have been lowered) gains room only when enough patients have been purged.
+    """
+    surplus = len(group.attributions) - limit
+    if surplus < 0:
         return None
-    over = [a.end_at for a in group.attributions if not is_active(a, now)]
-    return min(over) + PURGED_AFTER if over else None
+    over = sorted(a.end_at for a in group.attributions if not is_active(a, now))
+    return over[surplus] + PURGED_AFTER if surplus < len(over) else None

@@ -80,8 +80,10 @@ _Unbound = tuple[str, Level, str | None, str, tuple[Change, ...]]
 
 
 def _hold_removals(changes: Sequence[Change], exposure: Exposure, limits: GuardLimits) -> Iterable[_Unbound]:
+    """A hold of the whole organisation takes in all removals, except of Groups that need two people by themselves."""
     by_npi = _by_practitioner(changes, ChangeKind.REMOVE)
-    removals = tuple(change for some in by_npi.values() for change in some)
+    per_group = list(_hold_group_removals(by_npi, exposure, limits))
+    removals = [change for some in by_npi.values() for change in some]
     total = sum(c.n for c in removals)
     base, lately = exposure.in_organization()
     level = _weigh(
@@ -91,9 +93,20 @@ def _hold_removals(changes: Sequence[Change], exposure: Exposure, limits: GuardL
         limits.organization_removals_hold,
         limits.organization_removals_stop,
     )
-    if removals and level:
-        yield "removals-per-organization", level, None, _removal_reason(total, lately, base, None), removals
+    if level is None:
+        yield from per_group
         return
+    graver = [held for held in per_group if held[1] is Level.HARD_STOP and level is Level.HOLD]
+    yield from graver
+    apart = {id(change) for *_, some in graver for change in some}
+    rest = tuple(change for change in removals if id(change) not in apart)
+    if rest:
+        yield "removals-per-organization", level, None, _removal_reason(total, lately, base, None), rest
+
+
+def _hold_group_removals(
+    by_npi: Mapping[str, Sequence[Change]], exposure: Exposure, limits: GuardLimits
+) -> Iterable[_Unbound]:
     for npi, some in by_npi.items():
         planned = sum(c.n for c in some)
         base, lately = exposure.in_group(npi)

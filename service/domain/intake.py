@@ -65,22 +65,27 @@ REJECTED_ROWS_HOLD, REJECTED_ROWS_STOP = 1, 5
 ROWS_FLOOR = 5
 """Row counts are compared in percent with the median of the last five snapshots, once more than five rows differ."""
 AGE_HOLD, AGE_STOP = timedelta(hours=48), timedelta(days=7)
+AHEAD = timedelta(hours=1)
+"""How far the sender's clock may run ahead of ours."""
 
 
 def judge_delivery(facts: FileFacts, history: History) -> Judgement:
-    """Answer whether a delivery counts now, waits for a person, or is refused. The first doubt that applies is named.
+    """Answer whether a delivery counts now, waits for a person, or is refused.
 
-    Evidence of a held delivery does not count until a person accepts it; earlier evidence does, while it is fresh.
+    Of several doubts the first that needs two people is named, else the first that needs one. Evidence of a held
+    delivery does not count until a person accepts it; earlier evidence does, while it is fresh. A file dated in the
+    future is refused, because nobody could accept it without making its evidence fresh for longer than it is.
     """
     if facts.file_error in HELD_FILE_ERRORS:
         return _hold(facts.file_error, Level.HOLD, HELD_FILE_ERRORS[facts.file_error])
     if facts.file_error:
         return Judgement(Verdict.REJECTED, facts.file_error, None, f"The file cannot be used: {facts.file_error}.")
-    for doubt in (_doubt_age, _doubt_zero, _doubt_rows, _doubt_errors):
-        judgement = doubt(facts, history)
-        if judgement:
-            return judgement
-    return Judgement(Verdict.ACCEPTED)
+    if facts.as_of_at and facts.as_of_at - facts.received_at > AHEAD:
+        return Judgement(Verdict.REJECTED, "future_input", None, "The file says that it was made in the future.")
+    doubts = [doubt(facts, history) for doubt in (_doubt_age, _doubt_zero, _doubt_rows, _doubt_errors)]
+    found = [judgement for judgement in doubts if judgement]
+    grave = [judgement for judgement in found if judgement.level is Level.HARD_STOP]
+    return next(iter(grave + found), Judgement(Verdict.ACCEPTED))
 
 
 def _doubt_age(facts: FileFacts, history: History) -> Judgement | None:

@@ -81,8 +81,14 @@ def reconcile(desired: Sequence[Panel], observed: Observed, now: datetime, polic
 def build_overwrite(panel: Panel, observed: Observed, now: datetime, policy: Policy) -> Reconciliation:
     """Answer the one change that replaces a whole Group (PUT) and re-attests everybody listed.
 
-    Only a person asks for it. Raises InvalidInput when there is no Group, nobody with fresh evidence, or too many.
+    Only a person asks for it. Raises InvalidInput when there is no Group or more than one, nobody with fresh evidence,
+    or too many.
     """
+    if panel.npi in observed.doubled:
+        raise InvalidInput(
+            f"DPC holds more than one Group for practitioner {panel.npi}.",
+            next_action="Decide which Group stays before one of them is replaced.",
+        )
     group = _find_group(panel.npi, observed)
     if group.group_id is None:
         raise InvalidInput(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 
@@ -76,7 +76,7 @@ def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_be
     """Fold one accepted delivery into what the same feed claimed before (feed contract 6 and 7).
 
     A snapshot counts an absence for every pair it does not list and lets it go after `absences_before_removal` in a
-    row; a delta only follows explicit rows. Protected patients keep their claim.
+    row; a delta only follows explicit rows. Protected patients keep their claim, and their absences begin anew.
     """
     claims = {claim.mbi: claim for claim in known}
     if delivered.removals_count:
@@ -92,8 +92,11 @@ def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_be
 
 def _count_absences(claims: dict[str, Claim], delivered: DeliveredPanel, limit: int) -> None:
     for mbi, claim in claims.items():
-        if mbi not in delivered.present and mbi not in delivered.protected and not claim.ended:
-            claims[mbi] = _count_absence(claim, delivered.delivery, limit)
+        if claim.ended or mbi in delivered.present:
+            continue
+        # A faulty row still shows that the patient was in the file, so the absences are no longer in a row.
+        is_protected = mbi in delivered.protected
+        claims[mbi] = replace(claim, absences=0) if is_protected else _count_absence(claim, delivered.delivery, limit)
 
 
 def _count_absence(claim: Claim, delivery: int, limit: int) -> Claim:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from werkzeug.exceptions import HTTPException
 
-from service.emulator import control
 from service.emulator.answers import Refused, refuse_json, refuse_unexpected
+from service.emulator.control import routes
 from service.emulator.state import State
 from service.emulator.v1 import build_v1
 from service.emulator.wire import Wire
@@ -22,7 +22,7 @@ def build_app(state: State) -> Flask:
     app.extensions["emulator"] = state
     app.url_map.merge_slashes = False
     app.register_blueprint(build_v1(), url_prefix="/api/v1")
-    app.register_blueprint(control.build_control(), url_prefix="/_emulator")
+    app.register_blueprint(routes.build_control(), url_prefix="/_emulator")
     app.register_error_handler(Refused, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_defect)
@@ -44,5 +44,6 @@ def _answer_http_error(error: HTTPException) -> Response:
 
 
 def _answer_defect(error: Exception) -> Response:
+    current_app.extensions["emulator"].note_defect(error)
     log.error("unforeseen %s", type(error).__name__, exc_info=error)
     return refuse_unexpected().to_response()

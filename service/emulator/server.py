@@ -20,10 +20,11 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from service.emulator.app import build_app
 from service.emulator.clock import Clock, move_by
+from service.emulator.control.onboarding import create_key, create_organization, create_second_group
 from service.emulator.faults import read_fault
 from service.emulator.http import KeepAliveHandler, list_connections
-from service.emulator.onboarding import create_key, create_organization, create_second_group
 from service.emulator.state import Limits, State
+from service.emulator.v1.exports.outcomes import save_outcome
 
 DEFAULT_PORT = 3002
 
@@ -57,6 +58,7 @@ class Emulator:
         self.state = State(self.options.data, self.options.seed, clock, limits)
         self.app: Flask = build_app(self.state)
         self.base_url = f"http://{self.options.host}:{self.options.port or DEFAULT_PORT}"
+        self.state.public_url = self.base_url + "/api"
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         if self.options.faults:
@@ -157,6 +159,15 @@ class Emulator:
             if provider_limit is not None:
                 self.state.limits.provider_limit = provider_limit
             self.state.save_settings(connection)
+
+    def change_settings(self, **settings: int) -> None:
+        """Set limits and knobs (see `service.emulator.state.Knobs`). Raises ValueError."""
+        self.state.change_settings(settings)
+
+    def set_outcome(self, mbi: str, outcome: str) -> None:
+        """Script what exports say about a patient: see `service.emulator.v1.exports.outcomes`. Raises ValueError."""
+        with self.state.begin() as connection:
+            save_outcome(connection, mbi, outcome)
 
     def create_organization(self, npi: str, name: str) -> tuple[str, str]:
         """An organisation as the portal registers it: its id and its first client token."""

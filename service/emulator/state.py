@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,20 @@ class Limits:
 
 
 @dataclass
+class Knobs:
+    """What the control surface turns beside the limits; a reset turns it all back.
+
+    `export_polls`: the poll at which an export is done. `failing_batch`: the batch, counted from 1, at which
+    exports fail; 0 is none. `waf_budget`: requests per five minutes and caller, -1 is none; `waf_status`: 403 or 429.
+    """
+
+    export_polls: int = 2
+    failing_batch: int = 0
+    waf_budget: int = -1
+    waf_status: int = 403
+
+
+@dataclass
 class State:
     """Everything the emulator holds; take a connection with `begin`."""
 
@@ -48,12 +64,17 @@ class State:
     journal: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     used_jtis: dict[str, datetime] = field(default_factory=dict)
+    knobs: Knobs = field(default_factory=Knobs)
+    visits: dict[str, deque[datetime]] = field(default_factory=dict)
+    defects: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     closed: bool = False
 
     def __post_init__(self) -> None:
         url = f"sqlite:///{self.data}" if self.data else "sqlite://"
-        self.engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        self.engine = create_engine(
+            url, poolclass=StaticPool, connect_args={"check_same_thread": False}, hide_parameters=True
+        )
         event.listen(self.engine, "connect", _prepare_connection)
         with self.begin() as connection:
             tables.metadata.create_all(connection)
@@ -100,12 +121,17 @@ class State:
         self.used_jtis = dict(list(used.items())[-JTI_CAPACITY:])
         return is_new
 
+    def note_defect(self, error: BaseException) -> None:
+        """Remember the traceback of what was not foreseen; there should never be one."""
+        with self.lock:
+            self.defects.append("".join(traceback.format_exception(error)))
+
     def build_golden(self) -> str:
         """The admin macaroon in its text form, without organisation (contract-v1 4.7)."""
         return macaroons.encode_binary(macaroons.mint(self.root_key, self.golden_id, self.public_url))
 
     def reset(self) -> None:
-        """Forget all organisations, requests and faults; clock, limits and root key stay."""
+        """Forget all organisations, requests, faults and knobs; clock, limits and root key stay."""
         with self.begin() as connection:
             for table in reversed(tables.metadata.sorted_tables):
                 if table is not tables.settings:
@@ -113,6 +139,25 @@ class State:
             self.journal.clear()
             self.faults.clear()
             self.used_jtis.clear()
+            self.visits.clear()
+            self.knobs = Knobs()
+            self.save_settings(connection)
+
+    def change_settings(self, wish: Mapping[str, Any]) -> None:
+        """Set limits and knobs by name. Raises ValueError for an unknown name or what is no whole number."""
+        known = self.list_settings()
+        if set(wish) - set(known) or not all(type(number) is int for number in wish.values()):
+            raise ValueError(f"{', '.join(known)} are whole numbers")
+        if wish.get("waf_status", 403) not in (403, 429):
+            raise ValueError("waf_status is 403 or 429")
+        with self.begin() as connection:
+            for name, number in wish.items():
+                setattr(self.limits if hasattr(self.limits, name) else self.knobs, name, number)
+            self.save_settings(connection)
+
+    def list_settings(self) -> dict[str, int]:
+        """Limits and knobs by name."""
+        return {**asdict(self.limits), **asdict(self.knobs)}
 
     def save_settings(self, connection: Connection) -> None:
         """Write clock, limits and keys into the database."""
@@ -125,6 +170,7 @@ class State:
             "root_key": base64.b64encode(self.root_key).decode(),
             "golden_id": self.golden_id,
             "expired_until": self.expired_until.isoformat() if self.expired_until else "",
+            **{name: str(number) for name, number in asdict(self.knobs).items()},
         }
         statement = upsert(tables.settings)
         statement = statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded.value})
@@ -154,6 +200,7 @@ class State:
         for name in ("patient_limit", "provider_limit"):
             if getattr(self.limits, name) == -1:
                 setattr(self.limits, name, int(known[name]))
+        self.knobs = Knobs(**{one.name: int(known[one.name]) for one in fields(Knobs) if one.name in known})
         self.root_key = base64.b64decode(known["root_key"])
         self.golden_id = known["golden_id"]
         self.expired_until = read_instant(known["expired_until"]) if known["expired_until"] else None

@@ -9,6 +9,8 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -108,5 +110,45 @@ attributions = Table(
     Column("inactive", Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
+# What an export was asked for; the patients are those of the Group at that moment.
+export_jobs = Table(
+    "export_jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _organization_column(),
+    Column("request", String, nullable=False),
+    Column("kinds", JSON, nullable=False),
+    Column("patients", JSON, nullable=False),
+    Column("npi", String, nullable=False),
+    Column("since_us", BigInteger),
+    Column("submitted_us", BigInteger, nullable=False),
+    Column("completed_us", BigInteger),
+    Column("polls", Integer, nullable=False),
+    Column("failed", Boolean, nullable=False),
+)
+
+# Stored as DPC stores them: compressed, the checksum being that of the content before.
+export_files = Table(
+    "export_files",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("job_id", ForeignKey("export_jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    _organization_column(),
+    Column("kind", String, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("checksum", String, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+# What the claims server answers for one MBI, by script; a patient without a row is found.
+claims_outcomes = Table(
+    "claims_outcomes",
+    metadata,
+    Column("mbi", String, primary_key=True),
+    Column("outcome", String, nullable=False),
+)
+
 Index("attributions_patient", attributions.c.patient_id)
 Index("attributions_end", attributions.c.end_us)

@@ -19,6 +19,7 @@ from werkzeug.test import run_wsgi_app
 from service.emulator.answers import refuse_by_container
 from service.emulator.faults import Fault, find_fault
 from service.emulator.state import State
+from service.emulator.wall import find_refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,6 +53,10 @@ class Wire:
         return self._serve(environ, start_response, entry)
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse, entry: dict[str, Any]) -> Iterable[bytes]:
+        refusal = find_refusal(self.state, environ.get("REMOTE_ADDR", ""))
+        if refusal is not None:
+            entry["fault"], entry["status"] = "waf_budget", refusal.status
+            return self._send(environ, start_response, _build_spoiled(refusal))
         with self.state.lock:
             fault = find_fault(self.state.faults, environ["REQUEST_METHOD"], environ["PATH_INFO"])
         entry["fault"] = fault.name if fault else None
@@ -85,15 +90,16 @@ class Wire:
             _cut(environ)
         status, headers, body = answer
         body = _compress(environ, headers, body)
-        headers["Content-Length"] = str(len(body))
+        promised = _find_promised(environ, headers, body)
+        headers["Content-Length"] = str(max(promised, len(body)))
         headers["Date"] = format_date(self.state.clock.now())
         headers["X-Request-Id"] = str(uuid4())
         start_response(f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown')}", list(headers))
         if environ["REQUEST_METHOD"] == "HEAD":
             return []
         if fault and fault.truncate:
-            return _send_half(environ, body)
-        return [body]
+            return _send_part(environ, body[: len(body) // 2])
+        return _send_part(environ, body) if promised > len(body) else [body]
 
     def _open_entry(self, environ: WSGIEnvironment) -> dict[str, Any]:
         provenance = environ.get("HTTP_X_PROVENANCE")
@@ -156,11 +162,19 @@ def _build_spoiled(fault: Fault) -> Answer:
 
 
 def _compress(environ: WSGIEnvironment, headers: Headers, body: bytes) -> bytes:
-    if len(body) < GZIP_FROM or "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
+    settled = "Content-Encoding" in headers or "Content-Range" in headers
+    if settled or len(body) < GZIP_FROM or "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
         return body
     headers["Content-Encoding"] = "gzip"
     headers["Vary"] = "Accept-Encoding"
     return gzip.compress(body, compresslevel=1, mtime=0)
+
+
+def _find_promised(environ: WSGIEnvironment, headers: Headers, body: bytes) -> int:
+    """The length an answer states although its body is shorter: any HEAD, and a range past the end of a file."""
+    if environ["REQUEST_METHOD"] == "HEAD" or "Content-Range" in headers:
+        return int(headers.get("Content-Length", len(body)))
+    return len(body)
 
 
 def _cut(environ: WSGIEnvironment) -> None:
@@ -171,6 +185,7 @@ def _cut(environ: WSGIEnvironment) -> None:
     raise ConnectionResetError("the connection was cut on demand")
 
 
-def _send_half(environ: WSGIEnvironment, body: bytes) -> Iterator[bytes]:
-    yield body[: len(body) // 2]
+def _send_part(environ: WSGIEnvironment, part: bytes) -> Iterator[bytes]:
+    """Send less than the head promised, and hang up."""
+    yield part
     _cut(environ)

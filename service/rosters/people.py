@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from service.rosters.columns.assemble import Rows
 from service.rosters.columns.evaluate import Judged
 from service.rosters.columns.kernels import unpack_codes
 from service.rosters.reading import Demographics
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class ColumnPeople(Sequence[Demographics]):
     """One `Demographics` per patient: the rows of the patients, and the columns that hold their cells."""
 
-    rows: NDArray[np.intp]
+    rows: Rows
     mbi: NDArray[np.uint64]
     line: NDArray[np.int32]
     cells: Mapping[str, StringColumn]
@@ -58,7 +59,7 @@ class ColumnPeople(Sequence[Demographics]):
         ]
 
 
-def build_people(rows: Judged, chosen: NDArray[np.intp], cells: Mapping[str, StringColumn]) -> Sequence[Demographics]:
+def build_people(rows: Judged, chosen: Rows, cells: Mapping[str, StringColumn]) -> Sequence[Demographics]:
     """Answers the people of the chosen rows; nothing where the file names nobody."""
     return ColumnPeople(chosen, rows.mbi, rows.line, cells) if cells and len(chosen) else ()
 

@@ -214,6 +214,6 @@ def _seal_identity(keys: OrganizationKeys, patient_id: str, identity: PatientIde
 
 
 def _read_identity(body: bytes) -> PatientIdentity:
-    read = json.loads(body)
+    read = json.loads(body.decode())
     birth_on = date.fromisoformat(read["birth_on"]) if read["birth_on"] else None
     return PatientIdentity(read["mbi"], read["given"], read["family"], birth_on, read["gender"])

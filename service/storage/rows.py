@@ -111,7 +111,12 @@ def move_state(
 
 def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Build an INSERT that knows ON CONFLICT, in the words of the database at hand."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Build an INSERT that knows ON CONFLICT, in the words of a dialect."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def find_returned(connection: Connection, statement: UpdateBase) -> Any | None:

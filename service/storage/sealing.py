@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 from dataclasses import dataclass, field
+from struct import Struct
 from uuid import UUID, uuid4
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +24,7 @@ _NONCE_BYTES = 12
 _KEY_ID_BYTES = 16
 _HEAD_BYTES = len(_VERSION) + _KEY_ID_BYTES
 _TAG_BYTES = 16
+_LENGTHS = Struct(">5I")
 
 
 class SealBroken(Exception):
@@ -41,8 +43,8 @@ class OrganizationKeys:
     """The opened keys of one organisation; `repr` shows none of them."""
 
     organization_id: str
-    _primary: UUID = field(repr=False)
-    _ciphers: dict[UUID, AESGCM] = field(repr=False)
+    _primary: bytes = field(repr=False)
+    _ciphers: dict[bytes, AESGCM] = field(repr=False)
     _index_key: bytes = field(repr=False)
 
     def seal(self, table: str, column: str, row_id: str, plaintext: bytes) -> bytes:
@@ -51,7 +53,7 @@ class OrganizationKeys:
         The place (organisation, table, column, row, key) is authenticated, so the result opens nowhere else.
         """
         nonce = os.urandom(_NONCE_BYTES)
-        key_id = self._primary.bytes
+        key_id = self._primary
         place = _name_place(self.organization_id, table, column, row_id, key_id)
         return _VERSION + key_id + nonce + self._ciphers[self._primary].encrypt(nonce, plaintext, place)
 
@@ -60,7 +62,7 @@ class OrganizationKeys:
         if len(sealed) < _HEAD_BYTES + _NONCE_BYTES + _TAG_BYTES or sealed[:1] != _VERSION:
             raise SealBroken
         key_id, rest = sealed[1:_HEAD_BYTES], sealed[_HEAD_BYTES:]
-        cipher = self._ciphers.get(UUID(bytes=key_id))
+        cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise SealBroken
         place = _name_place(self.organization_id, table, column, row_id, key_id)
@@ -94,8 +96,8 @@ class Vault:
         if not any(primary for _, _, primary in stored):
             self._create_key(connection, organization_id)
             stored = _find_wrapped(connection, organization_id)
-        ciphers = {key_id: self._unwrap(organization_id, key_id, wrapped) for key_id, wrapped, _ in stored}
-        primary = next(key_id for key_id, _, is_primary in stored if is_primary)
+        ciphers = {key_id.bytes: self._unwrap(organization_id, key_id, wrapped) for key_id, wrapped, _ in stored}
+        primary = next(key_id.bytes for key_id, _, is_primary in stored if is_primary)
         index_key = _derive(self._index_key, b"rollcall:mbi-index:v1:" + organization_id.encode())
         return OrganizationKeys(organization_id, primary, ciphers, index_key)
 
@@ -149,4 +151,4 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 def _name_place(organization_id: str, table: str, column: str, row_id: str, key_id: bytes) -> bytes:
     """Join the parts of a place with their lengths, so that no two places have the same name."""
     parts = (organization_id.encode(), table.encode(), column.encode(), row_id.encode(), key_id)
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return _LENGTHS.pack(*map(len, parts)) + b"".join(parts)

@@ -14,6 +14,7 @@ from service.workflows.apply import apply_plan
 from service.workflows.deliveries import find_deliveries
 from service.workflows.digest import digest_delivery
 from service.workflows.onboard import find_organizations
+from service.workflows.plan import draw_plan
 from service.workflows.plans import PlanHead, load_plan_view
 
 WAITING_BOUND = 20
@@ -62,6 +63,17 @@ def submit_apply(pool: BackgroundPool, runtime: Runtime, organization_id: str, p
     """Have a signed plan applied; its progress is the state of the plan. Answers False if there is no room."""
     key = apply_key(plan_id)
     return pool.is_pending(key) or pool.submit(key, lambda: apply_plan(runtime, organization_id, plan_id, actor))
+
+
+def draw_key(organization_id: str) -> tuple[str, str]:
+    """Answer the key under which the pool knows the drawing of an organisation's plan."""
+    return "draw", organization_id
+
+
+def submit_draw(pool: BackgroundPool, runtime: Runtime, organization_id: str, actor: Actor) -> bool:
+    """Have a plan drawn; it appears in the list if anything is to change. Answers False if there is no room."""
+    key = draw_key(organization_id)
+    return pool.is_pending(key) or pool.submit(key, lambda: draw_plan(runtime, organization_id, actor=actor))
 
 
 def check_applicable(runtime: Runtime, organization_id: str, plan_id: str, actor: Actor) -> PlanHead:

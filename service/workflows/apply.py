@@ -153,7 +153,7 @@ def _start(
         per_npi = Counter(s.npi for s in states)
         groups = {s.npi: build_group(s, mbis, owned.get(s.npi, frozenset())) for s in states if per_npi[s.npi] == 1}
         expected = _find_expected(connection, keys, organization_id, plan_id, plan)
-        run = Run(organization, keys, dpc, token, actor.name, approval, {}, expected)
+        run = Run(organization, keys, dpc, token, actor.name, approval, {}, expected, mbis)
         changed = [npi for npi in expected if digest_group(groups.get(npi) or Group(npi, None)) != expected[npi]]
         if stored.state == "signed" and not changed:
             _commit_intents(rt, connection, run, plan_id, plan)
@@ -218,7 +218,9 @@ def _send_all(rt: Runtime, run: Run, plan_id: str, progress: Progress) -> _Outco
         unresolved = {a.npi for a in intents.find_open_attempts(connection, run.organization.id)}
         changes = {i.id: read_members(connection, run.keys, i) for i in todo if i.state in SENDABLE}
     outcome, parked = _Outcome([]), {npi for npi in unresolved if npi}
-    parked |= {npi for npi in run.expected if npi not in run.groups}
+    for npi in sorted(run.expected.keys() - run.groups.keys() - parked):
+        parked.add(npi)
+        outcome.refusals.append(RefusedCall(npi, "any", "The Group has changed since.", "Draw a new plan."))
     for intent in todo:
         if intent.state not in SENDABLE or (intent.npi in parked):
             continue
@@ -239,7 +241,8 @@ def _try(
     show("sending")
     try:
         told = send_intent(rt, run, intent, change)
-        outcome.attestations += change.kind.is_attested
+        was_spoken = told.status is not None or told.state == "ambiguous"
+        outcome.attestations += change.kind.is_attested and was_spoken
     except (AppliesSwitchedOff, Busy) as stop:
         told = Told("parked", text=stop.message, next_action=stop.next_action, ends_run=True)
     except Refusal as refusal:

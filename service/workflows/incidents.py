@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,7 +80,11 @@ def _find_obstacles(connection: Connection, organization_id: str) -> dict[str | 
 
 
 def _find_troubles(
-    panel: Panel, attributions: dict[str, Attribution], now: datetime, policy: Policy, obstacles: dict[str | None, str]
+    panel: Panel,
+    attributions: Mapping[str, Attribution],
+    now: datetime,
+    policy: Policy,
+    obstacles: dict[str | None, str],
 ) -> Iterator[_Trouble]:
     for mbi, claim in panel.wanted.items():
         attribution = attributions.get(mbi)

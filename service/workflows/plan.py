@@ -60,6 +60,8 @@ def draw_plan(
     with rt.database.begin() as connection:
         keys = rt.open_keys(connection, organization_id)
         plan = _compute(rt, connection, keys, organization_id, sighting, npi, overwrite, standing)
+        if not standing:
+            _retire_older(connection, keys, organization_id, plan, npi)
         kept = _keep(connection, keys, organization_id, plan, npi, actor, rt.now())
     return view_plan(rt, organization_id, kept) if kept else None
 
@@ -153,6 +155,21 @@ def _warn_capacity(observed: Observed, result: Reconciliation, policy: Policy) -
     return warnings
 
 
+def _retire_older(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, plan: Plan, npi: str | None
+) -> None:
+    """An earlier plan is void once a new one says otherwise; a plan for one practitioner voids only its like."""
+    for old in _find_unfinished(connection, organization_id):
+        covers = npi is None or old.scope_npi == npi
+        if covers and not _is_same(connection, keys, organization_id, old.id, plan):
+            plans.set_plan_state(connection, organization_id, old.id, old.state, "stale")
+    fingerprints = {h.fingerprint for h in plan.held}
+    for hold in plans.find_holds(connection, organization_id, state="open"):
+        covers = npi is None or hold.npi == npi
+        if hold.plan_id and covers and hold.fingerprint not in fingerprints:
+            plans.set_hold_state(connection, organization_id, hold.id, "open", "moot")
+
+
 def _keep(
     connection: Connection,
     keys: OrganizationKeys,
@@ -166,11 +183,6 @@ def _keep(
     for old in _find_unfinished(connection, organization_id):
         if _is_same(connection, keys, organization_id, old.id, plan):
             return old.id
-        plans.set_plan_state(connection, organization_id, old.id, old.state, "stale")
-    fingerprints = {h.fingerprint for h in plan.held}
-    for hold in plans.find_holds(connection, organization_id, state="open"):
-        if hold.plan_id and hold.fingerprint not in fingerprints:
-            plans.set_hold_state(connection, organization_id, hold.id, "open", "moot")
     if plan.is_empty and not plan.held:
         return None
     saved = plans.save_plan(
@@ -200,7 +212,7 @@ def _keep(
             "fingerprint": saved.fingerprint,
             "baseline": saved.baseline,
             "counts": dict(saved.counts),
-            "held": sorted(fingerprints),
+            "held": sorted(h.fingerprint for h in plan.held),
         },
     )
     return saved.id

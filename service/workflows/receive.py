@@ -101,7 +101,14 @@ def _find_first(
             )
         if known:
             return known
-    return deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
+    same = deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
+    return None if same is None or _is_newer(same, upload) else same
+
+
+def _is_newer(same: Delivery, upload: Upload) -> bool:
+    """The same bytes with a later as-of time or another sequence are news: the roster still stands as it was."""
+    later = upload.as_of_at is not None and upload.as_of_at != same.as_of_at
+    return later or (upload.sequence is not None and upload.sequence != same.sequence)
 
 
 def _find_winner(rt: Runtime, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload) -> Delivery:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.domain.errors import Unsigned
+from service.domain.errors import Refusal
 from service.domain.people import Actor
 from service.runtime import Runtime
 from service.storage import organizations, plans
@@ -57,8 +57,8 @@ def _go_on(rt: Runtime, organization_id: str, actor: Actor, progress: Progress |
     for plan_id in waiting:
         try:
             report = apply_plan(rt, organization_id, plan_id, actor, progress)
-        except Unsigned:
-            continue  # its sign-off has run out; what is left comes up in the next plan
+        except Refusal:
+            continue  # sign-off run out, other baseline, switched off: what is left comes up in the plan drawn next
     return report
 
 

@@ -45,6 +45,7 @@ class Run:
     approval: str
     groups: dict[str, Group]
     expected: dict[str, str]
+    mbis: dict[str, str] = field(default_factory=dict, repr=False)
     read_at: dict[str, float] = field(default_factory=dict)
 
     def see(self, group: Group) -> None:
@@ -151,9 +152,8 @@ def _check_baseline(rt: Runtime, run: Run, change: Change) -> None:
 
 def _name_patients(rt: Runtime, run: Run, state: GroupState) -> Group:
     with rt.database.read() as connection:
-        mbis = patients.find_all_dpc_ids(connection, run.keys, run.organization.id)
         owned = find_owned(connection, run.keys, run.organization.id)
-    return build_group(state, mbis, owned.get(state.npi, frozenset()))
+    return build_group(state, run.mbis, owned.get(state.npi, frozenset()))
 
 
 def _find_provenance(rt: Runtime, run: Run, intent: Intent, change: Change) -> str | None:
@@ -294,11 +294,12 @@ def _record_outcome(
     now, organization_id = rt.now(), run.organization.id
     with rt.database.begin() as connection:
         if isinstance(state, GroupState):
-            run.see(remember_landed(connection, run.keys, organization_id, change, state, now))
+            run.see(remember_landed(connection, run.keys, organization_id, change, state, run.mbis, now))
         elif isinstance(state, Mapping) and change.practitioners:
             practitioners.set_dpc_ids(connection, organization_id, state)
         elif isinstance(state, Mapping):
             patients.set_dpc_ids(connection, run.keys, organization_id, state)
+            run.mbis |= {patient_id: mbi for mbi, patient_id in state.items()}
         record_outcome(
             connection,
             organization_id,
@@ -321,10 +322,13 @@ def remember_landed(
     organization_id: str,
     change: Change,
     state: GroupState,
+    mbis: Mapping[str, str],
     now: datetime,
 ) -> Group:
-    """Keep a Group as a landed call left it; those whom the call attested are ours from now on."""
-    mbis = patients.find_all_dpc_ids(connection, keys, organization_id)
+    """Keep a Group as a landed call left it; those whom the call attested are ours from now on.
+
+    `mbis` maps DPC's patient ids to MBIs.
+    """
     owned = set(find_owned(connection, keys, organization_id).get(state.npi, frozenset()))
     if change.kind.is_attested:
         intended = {p.mbi for p in change.patients}

@@ -15,7 +15,7 @@ from service.storage import intents, leases, patients, people, practitioners
 from service.storage.intents import Attempt, Intent, Outcome
 from service.storage.rows import new_id
 from service.storage.sealing import OrganizationKeys
-from service.workflows.observe import build_group, load_groups
+from service.workflows.observe import build_group
 from service.workflows.sending import (
     WRITER,
     find_patient_ids,
@@ -116,12 +116,12 @@ def _settle_one(rt: Runtime, dpc: DpcClient, organization_id: str, attempt: Atte
         keys = rt.open_keys(connection, organization_id)
         intent = intents.load_intent(connection, organization_id, attempt.intent_id)
         change = read_members(connection, keys, intent)
-        before = load_groups(connection, keys, organization_id).get(change.npi or "")
-        ends = {a.patient_id: a.end_at for a in before.attributions if not a.inactive} if before else {}
         try:
             ids = find_patient_ids(connection, keys, organization_id, change) if change.npi else []
         except NotFound:
             ids = []
+    # The Group as we remember it may have been read since; the plan knows the ends from before the call.
+    ends = {i: p.end_at for i, p in zip(ids, change.patients, strict=False) if p.end_at}
     case = _Case(attempt, intent, change, ids, ends)
     if change.kind is ChangeKind.REGISTER:
         return _settle_registration(rt, dpc, organization_id, keys, case)
@@ -157,7 +157,8 @@ def _settle_group(rt: Runtime, dpc: DpcClient, organization_id: str, keys: Organ
     )
     with rt.database.begin() as connection:
         if landing is Landing.LANDED and isinstance(shown, GroupState):
-            remember_landed(connection, keys, organization_id, case.change, shown, rt.now())
+            mbis = patients.find_all_dpc_ids(connection, keys, organization_id)
+            remember_landed(connection, keys, organization_id, case.change, shown, mbis, rt.now())
         if landing is Landing.PARTLY:
             people.open_incident(
                 connection,

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from service.emulator.v1 import (
-    addresses,
-    capability,
-    groups,
-    keys,
-    organizations,
-    patients,
-    practitioners,
-    token_auth,
-    tokens,
-)
+from service.emulator.v1 import capability, definitions, groups, organizations, patients, practitioners
+from service.emulator.v1.access import addresses, keys, token_auth, tokens
+from service.emulator.v1.exports import files, jobs, operations
 
 _RESOURCES = (
-    addresses, capability, groups, keys, organizations, patients, practitioners, token_auth, tokens
+    addresses, capability, definitions, files, groups, jobs, keys, operations, organizations, patients, practitioners,
+    token_auth, tokens,
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from service.emulator.answers import (
 from service.emulator.clock import read_instant, to_us
 from service.emulator.macaroons import Macaroon, UnreadableMacaroon, is_genuine, read_tokens
 from service.emulator.state import State
-from service.emulator.v1.validation import find_uuid, has_html
+from service.emulator.v1.fhir.validation import find_uuid, has_html
 from service.emulator.wire import ENTRY
 
 FHIR_TYPES = (FHIR, "application/fhir+ndjson")
@@ -58,6 +58,10 @@ class Call:
         """Tell the journal that this request changed something; called after the last write."""
         request.environ[ENTRY]["effect"] = True
 
+    def note_organization(self, organization_id: str) -> None:
+        """Tell the journal who is asking."""
+        request.environ[ENTRY]["organization_id"] = organization_id
+
     def note_patients(self, count: int) -> None:
         """Tell the journal how many patients the body names."""
         request.environ[ENTRY]["patients"] = count
@@ -72,20 +76,34 @@ def build_location(resource: str, resource_id: str) -> str:
 
 
 def fhir_route(
-    blueprint: Blueprint, method: str, rule: str, *, owned: str | None = None, admin: bool = False
+    blueprint: Blueprint,
+    method: str,
+    rule: str,
+    *,
+    owned: str | None = None,
+    admin: bool = False,
+    public: bool = False,
 ) -> Callable[[View], View]:
     """Register a FHIR endpoint: token, ownership, Accept and Content-Type are checked first (contract-v1 1.2).
 
-    `owned` names the resource whose id the path holds as `resource_id`; `admin` asks for the golden macaroon.
+    `owned` names the resource whose id the path holds as `resource_id`; `admin` asks for the golden macaroon;
+    `public` for nothing.
     """
+
+    def enter(call: Call, view: View, path: dict[str, str]) -> Response:
+        if not public:
+            _admit_fhir(call, path, owned, admin)
+        check_fhir_headers()
+        return view(call, **path)
 
     def register(view: View) -> View:
         def endpoint(**path: str) -> Response:
             try:
-                return _answer_call(lambda call: _enter_fhir(call, view, path, owned, admin))
+                return _answer_call(lambda call: enter(call, view, path))
             except (Refused, KeyboardInterrupt):
                 raise
             except Exception as unforeseen:
+                current_app.extensions["emulator"].note_defect(unforeseen)
                 current_app.logger.exception("unforeseen")
                 raise refuse(500, str(unforeseen) or None) from unforeseen
 
@@ -95,7 +113,8 @@ def fhir_route(
     return register
 
 
-def _enter_fhir(call: Call, view: View, path: dict[str, str], owned: str | None, admin: bool) -> Response:
+def _admit_fhir(call: Call, path: dict[str, str], owned: str | None, admin: bool) -> None:
+    """Token, then ownership of the path's id."""
     organization_id = authenticate(call)
     if admin:
         if organization_id:
@@ -104,8 +123,6 @@ def _enter_fhir(call: Call, view: View, path: dict[str, str], owned: str | None,
         _set_organization(call, organization_id)
     if owned is not None:
         path["resource_id"] = _check_owned(call, owned, path["resource_id"])
-    check_fhir_headers()
-    return view(call, **path)
 
 
 def json_route(
@@ -149,7 +166,7 @@ def _set_organization(call: Call, organization_id: str) -> None:
     if not organization_id:
         raise refuse_credentials()
     call.organization_id = organization_id
-    request.environ[ENTRY]["organization_id"] = organization_id
+    call.note_organization(organization_id)
 
 
 def authenticate(call: Call) -> str:

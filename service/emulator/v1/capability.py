@@ -8,25 +8,62 @@ from flask import Blueprint, Response
 
 from service.emulator.answers import FHIR, build_response
 from service.emulator.v1.calls import Call, json_route
+from service.emulator.v1.fhir.profiles import PROFILES
 
 SOFTWARE_VERSION = "0.4.0"
 BUILD = "e3u1a70.2026-01-01T00:00:00Z"
 
-_RESOURCES = {
-    "Group": ("read", "create", "update", "delete", "search-type"),
-    "Organization": ("read", "update"),
-    "Patient": ("read", "create", "update", "delete", "search-type"),
-    "Practitioner": ("read", "create", "delete", "search-type"),
+_CHANGES = ("read", "create", "update", "delete", "search-type")
+# Overstated as DPC overstates it: an Endpoint that is not there, an update of Practitioner that answers 501.
+_RESOURCES: dict[str, tuple[str | None, tuple[str, ...], tuple[str, ...]]] = {
+    "Endpoint": ("endpoint", ("read", "search-type"), ()),
+    "Group": ("attribution-roster", _CHANGES, ("characteristic-value", "member")),
+    "Organization": ("organization", ("read",), ()),
+    "Patient": ("patient", _CHANGES, ("identifier",)),
+    "Practitioner": ("practitioner", _CHANGES, ("identifier",)),
+    "StructureDefinition": (None, ("read", "search-type"), ()),
 }
+_OPERATIONS = (
+    ("group-export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),
+    ("patient-everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
+    *(
+        (name, f"{PROFILES.replace('Structure', 'Operation')}dpc-operation-{kind}-{name}")
+        for kind, name in (
+            ("practitioner", "validate"),
+            ("practitioner", "submit"),
+            ("patient", "validate"),
+            ("patient", "submit"),
+            ("group", "add"),
+            ("group", "remove"),
+        )
+    ),
+)
 
 blueprint = Blueprint("capability", __name__)
 
 
+def _build_resource(kind: str) -> dict[str, Any]:
+    profile, codes, searches = _RESOURCES[kind]
+    resource: dict[str, Any] = {
+        "type": kind,
+        "interaction": [{"code": code} for code in codes],
+        "versioning": "no-version",
+    }
+    if profile:
+        resource["profile"] = {"reference": f"{PROFILES}dpc-profile-{profile}"}
+    if searches:
+        types = {"member": "reference"}
+        resource["searchParam"] = [{"name": name, "type": types.get(name, "token")} for name in searches]
+    return resource
+
+
 def _build_statement(call: Call) -> dict[str, Any]:
-    resources = [
-        {"type": kind, "interaction": [{"code": code} for code in codes], "versioning": "no-version"}
-        for kind, codes in _RESOURCES.items()
-    ]
+    rest = {
+        "mode": "server",
+        "resource": [_build_resource(kind) for kind in _RESOURCES],
+        "interaction": [{"code": "batch"}],
+        "operation": [{"name": name, "definition": {"reference": url}} for name, url in _OPERATIONS],
+    }
     return {
         "resourceType": "CapabilityStatement",
         "id": "dpc-capabilities",
@@ -37,14 +74,14 @@ def _build_statement(call: Call) -> dict[str, Any]:
         "implementation": {"description": "Emulator, synthetic data only", "url": call.base},
         "fhirVersion": "3.0.2",
         "acceptUnknown": "extensions",
-        "format": ["application/fhir+json"],
-        "rest": [{"mode": "server", "resource": resources}],
+        "format": ["application/json", FHIR],
+        "rest": [rest],
     }
 
 
 @json_route(blueprint, "GET", "/metadata", public=True, accepts=(FHIR,), consumes=None)
 def show_metadata(call: Call) -> Response:
-    """The CapabilityStatement; says only what this server does."""
+    """The CapabilityStatement, which says more than this server does."""
     return build_response(_build_statement(call))
 
 

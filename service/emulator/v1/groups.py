@@ -26,8 +26,8 @@ from service.emulator.v1.attributions import (
     replace_members,
 )
 from service.emulator.v1.calls import Call, build_location, fhir_route, find_argument
-from service.emulator.v1.fhir_body import build_bundle, read_fhir_body
-from service.emulator.v1.group_body import (
+from service.emulator.v1.fhir.bodies import build_bundle, read_fhir_body
+from service.emulator.v1.fhir.group_bodies import (
     check_tags,
     list_inactive,
     list_references,
@@ -35,9 +35,9 @@ from service.emulator.v1.group_body import (
     read_patient_id,
     read_patient_ids,
 )
-from service.emulator.v1.profiles import build_refusal, check_provenance
-from service.emulator.v1.provenance import load_attested_npi, read_provenance
-from service.emulator.v1.validation import NPI_SYSTEM
+from service.emulator.v1.fhir.profiles import build_refusal, check_provenance
+from service.emulator.v1.fhir.provenance import load_attested_npi, read_provenance
+from service.emulator.v1.fhir.validation import NPI_SYSTEM
 
 _HAS_ROSTER = (
     "Could not create a roster for this provider as they already have one.  "

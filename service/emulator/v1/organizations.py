@@ -12,9 +12,9 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from service.emulator.answers import build_response, refuse, refuse_opaque
 from service.emulator.tables import organizations
 from service.emulator.v1.calls import Call, fhir_route
-from service.emulator.v1.fhir_body import build_bundle, read_bundle, read_fhir_body
-from service.emulator.v1.profiles import build_refusal, check_organization, find_identifiers
-from service.emulator.v1.validation import NPI_SYSTEM, as_objects, find_uuid, has_html, is_npi
+from service.emulator.v1.fhir.bodies import build_bundle, read_bundle, read_fhir_body
+from service.emulator.v1.fhir.profiles import build_refusal, check_organization, find_identifiers
+from service.emulator.v1.fhir.validation import NPI_SYSTEM, as_objects, find_uuid, has_html, is_npi
 
 blueprint = Blueprint("organizations", __name__)
 

@@ -10,10 +10,11 @@ from flask import Blueprint, Response, request
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
 from service.emulator.answers import build_response, refuse
-from service.emulator.clock import from_us
 from service.emulator.tables import patients
 from service.emulator.v1.calls import Call, build_location, fhir_route, find_argument
-from service.emulator.v1.fhir_body import build_bundle, complete_date, read_fhir_body
+from service.emulator.v1.fhir.bodies import build_bundle, complete_date, read_fhir_body
+from service.emulator.v1.fhir.profiles import build_refusal, check_patient, find_identifiers
+from service.emulator.v1.fhir.validation import MBI_SYSTEM, as_object, as_objects, is_mbi
 from service.emulator.v1.persons import (
     Row,
     build_collection,
@@ -23,8 +24,6 @@ from service.emulator.v1.persons import (
     read_name,
     save_persons,
 )
-from service.emulator.v1.profiles import build_refusal, check_patient, find_identifiers
-from service.emulator.v1.validation import MBI_SYSTEM, as_object, as_objects, is_mbi
 from service.emulator.wire import format_date
 
 CURRENCY = "https://bluebutton.cms.gov/resources/codesystem/identifier-currency"
@@ -160,8 +159,7 @@ def _load(call: Call, patient_id: str) -> RowMapping:
 def show_patient(call: Call, resource_id: str) -> Response:
     """One patient."""
     row = _load(call, resource_id)
-    headers = {"Last-Modified": format_date(from_us(row["updated_us"]))}
-    return build_response(build_patient(row), headers=headers)
+    return build_response(build_patient(row))
 
 
 @fhir_route(blueprint, "PUT", "/Patient/<resource_id>", owned="Patient")

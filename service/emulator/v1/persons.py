@@ -12,9 +12,9 @@ from sqlalchemy import RowMapping, Table, insert, select, text
 from service.emulator.answers import build_response, refuse, refuse_duplicate, refuse_opaque
 from service.emulator.clock import format_milliseconds
 from service.emulator.v1.calls import Call
-from service.emulator.v1.fhir_body import build_bundle, read_bundle, read_fhir_body
-from service.emulator.v1.profiles import PROFILES
-from service.emulator.v1.validation import as_object, as_objects, as_texts, find_uuid, has_html
+from service.emulator.v1.fhir.bodies import build_bundle, read_bundle, read_fhir_body
+from service.emulator.v1.fhir.profiles import PROFILES
+from service.emulator.v1.fhir.validation import as_object, as_objects, as_texts, find_uuid, has_html
 
 Row = dict[str, Any]
 

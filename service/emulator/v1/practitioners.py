@@ -10,10 +10,11 @@ from flask import Blueprint, Response
 from sqlalchemy import RowMapping, delete, func, insert, select
 
 from service.emulator.answers import build_response, refuse, refuse_limit, refuse_opaque
-from service.emulator.clock import from_us
 from service.emulator.tables import practitioners
 from service.emulator.v1.calls import Call, build_location, fhir_route, find_argument
-from service.emulator.v1.fhir_body import build_bundle, read_fhir_body
+from service.emulator.v1.fhir.bodies import build_bundle, read_fhir_body
+from service.emulator.v1.fhir.profiles import build_refusal, check_practitioner, find_identifiers
+from service.emulator.v1.fhir.validation import NPI_SYSTEM, is_npi
 from service.emulator.v1.persons import (
     Row,
     build_collection,
@@ -23,8 +24,6 @@ from service.emulator.v1.persons import (
     read_name,
     save_persons,
 )
-from service.emulator.v1.profiles import build_refusal, check_practitioner, find_identifiers
-from service.emulator.v1.validation import NPI_SYSTEM, is_npi
 from service.emulator.wire import format_date
 
 blueprint = Blueprint("practitioners", __name__)
@@ -99,8 +98,7 @@ def search_practitioners(call: Call) -> Response:
 def show_practitioner(call: Call, resource_id: str) -> Response:
     """One practitioner."""
     row = call.connection.execute(select(practitioners).where(practitioners.c.id == resource_id)).mappings().one()
-    headers = {"Last-Modified": format_date(from_us(row["updated_us"]))}
-    return build_response(build_practitioner(row), headers=headers)
+    return build_response(build_practitioner(row))
 
 
 @fhir_route(blueprint, "PUT", "/Practitioner/<resource_id>", owned="Practitioner")

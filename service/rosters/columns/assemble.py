@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,11 @@ from service.rosters.columns.kernels import NO_MBI
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.reading import ALL_PRACTITIONERS, Columns
 
-Rows = NDArray[np.intp]
+Rows = NDArray[np.signedinteger[Any]]
+"""Places of rows; 32 bits where there is one for every row."""
 _HASH_BITS = 20
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: spreads neighbouring codes
+Verdicts = NDArray[np.uint8]
 Mark = tuple[Rows, NDArray[np.uint8] | int]
 
 
@@ -57,24 +60,27 @@ def join_judged(parts: Sequence[Judged]) -> Judged:
     )
 
 
-def assemble_rows(rows: Judged, ragged: Ragged = NO_RAGGED, positions: Sequence[str] | None = None) -> Assembly:
+def assemble_rows(
+    rows: Judged,
+    ragged: Ragged = NO_RAGGED,
+    positions: Sequence[str] | None = None,
+    *,
+    ended_is_absent: bool = False,
+) -> Assembly:
     """Answers pairs without duplicates, findings by line, protected MBIs and the number of blind errors.
 
-    `positions` names row i where lines are not the positions (FHIR); `ragged` belongs to tables only.
+    `positions` names row i where lines are not the positions (FHIR); `ragged` belongs to tables only. A pair that
+    has ended is removed, or merely absent where the input is a snapshot (feeds 3.5).
     """
-    verdict = _mark_conflicts(rows)
-    present, later, extra = _drop_repeats(rows, np.flatnonzero(verdict == PRESENT))
-    remove, later_removals, _ = _drop_repeats(rows, np.flatnonzero(verdict == REMOVE))
+    verdict = _hold_deceased(rows)
+    if not ended_is_absent:
+        verdict = _remove_ended(rows, verdict)
+    verdict = _mark_conflicts(rows, verdict)
+    present, later, extra = _drop_repeats(rows, _find_rows(verdict == PRESENT))
+    remove, later_removals, _ = _drop_repeats(rows, _find_rows(verdict == REMOVE))
     wrong = np.flatnonzero(verdict < NO_ROW)
-    marks: list[Mark] = [
-        (wrong, verdict[wrong]),
-        (np.concatenate([later, later_removals]), CODE_INDEX["duplicate_row"]),
-        (extra, CODE_INDEX["mbi_multiple_npi"]),
-        (np.flatnonzero(verdict == ENDED), CODE_INDEX["attribution_ended"]),
-    ]
-    if len(rows.date_code):
-        dated = np.flatnonzero((rows.date_code != 0) & (verdict != NO_ROW))
-        marks.append((dated, rows.date_code[dated]))
+    repeats = np.concatenate([later, later_removals])
+    marks = [(wrong, verdict[wrong]), *_list_remarks(rows, verdict, repeats, extra)]
     findings = _build_findings(rows, marks, ragged, positions)
     return Assembly(
         data_rows=int(np.count_nonzero(verdict != NO_ROW)) + len(ragged.line),
@@ -87,20 +93,56 @@ def assemble_rows(rows: Judged, ragged: Ragged = NO_RAGGED, positions: Sequence[
     )
 
 
-def _mark_conflicts(rows: Judged) -> NDArray[np.uint8]:
+def _list_remarks(rows: Judged, verdict: Verdicts, repeats: Rows, further: Rows) -> list[Mark]:
+    """Answers the rows that earn a warning, by code."""
+    marks: list[Mark] = [
+        (repeats, CODE_INDEX["duplicate_row"]),
+        (further, CODE_INDEX["mbi_multiple_npi"]),
+        (np.flatnonzero(verdict == ENDED), CODE_INDEX["attribution_ended"]),
+    ]
+    if len(rows.date_code):
+        dated = np.flatnonzero((rows.date_code != 0) & (verdict != NO_ROW))
+        marks.append((dated, rows.date_code[dated]))
+    return marks
+
+
+def _hold_deceased(rows: Judged) -> Verdicts:
+    """Answers the verdicts with every row of a patient held of whom one row gives a date of death."""
+    dead = np.flatnonzero(rows.verdict == CODE_INDEX["deceased_hold"])
+    if not len(dead):
+        return rows.verdict
+    verdict = rows.verdict.copy()
+    verdict[np.isin(rows.mbi, rows.mbi[dead]) & (verdict >= ENDED)] = CODE_INDEX["deceased_hold"]
+    return verdict
+
+
+def _remove_ended(rows: Judged, verdict: Verdicts) -> Verdicts:
+    """Answers the verdicts with ended pairs as removals, unless another row has the pair still present."""
+    ended = np.flatnonzero(verdict == ENDED)
+    if not len(ended):
+        return verdict
+    verdict = verdict.copy()
+    present = np.flatnonzero(verdict == PRESENT)
+    pairs = set(_list_pairs(rows, present[np.isin(rows.mbi[present], rows.mbi[ended])]))
+    gone = [pair not in pairs for pair in _list_pairs(rows, ended)]
+    verdict[ended[np.array(gone, np.bool_)]] = REMOVE
+    return verdict
+
+
+def _mark_conflicts(rows: Judged, verdict: Verdicts) -> Verdicts:
     """Answers the verdicts with every row of a pair that is both added and removed turned into an error.
 
     A removal of all practitioners contradicts every addition of that patient.
     """
-    removed = np.flatnonzero(rows.verdict == REMOVE)
+    removed = np.flatnonzero(verdict == REMOVE)
     if not len(removed):
-        return rows.verdict
-    added = np.flatnonzero(rows.verdict == PRESENT)
+        return verdict
+    added = np.flatnonzero(verdict == PRESENT)
     added = added[np.isin(rows.mbi[added], rows.mbi[removed])]
     pairs = set(_list_pairs(rows, added))
     patients = {mbi for mbi, _ in pairs}
     gone = set(_list_pairs(rows, removed))
-    verdict = rows.verdict.copy()
+    verdict = verdict.copy()
     for row, (mbi, npi) in zip(removed.tolist(), _list_pairs(rows, removed), strict=True):
         if (mbi, npi) in pairs or (npi == ALL_PRACTITIONERS and mbi in patients):
             verdict[row] = CODE_INDEX["conflicting_actions"]
@@ -138,6 +180,10 @@ def _drop_repeats(rows: Judged, chosen: Rows) -> tuple[Rows, Rows, Rows]:
     return chosen[keep], chosen[np.sort(later)], chosen[further]
 
 
+def _find_rows(chosen: NDArray[np.bool_]) -> Rows:
+    return np.flatnonzero(chosen).astype(np.int32)
+
+
 def _find_repeated(mbi: NDArray[np.uint64]) -> Rows:
     """Answers the rows, in order, whose value occurs more than once.
 
@@ -146,6 +192,7 @@ def _find_repeated(mbi: NDArray[np.uint64]) -> Rows:
     """
     ordered = np.sort(mbi)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    del ordered  # eight bytes a row, no longer needed at the peak
     if not len(repeated):
         return np.empty(0, np.intp)
     marked = np.zeros(1 << _HASH_BITS, np.bool_)
@@ -157,7 +204,9 @@ def _find_repeated(mbi: NDArray[np.uint64]) -> Rows:
 
 
 def _hash_codes(mbi: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return (mbi * _HASH_FACTOR) >> np.uint64(64 - _HASH_BITS)
+    hashes = mbi * _HASH_FACTOR
+    hashes >>= np.uint64(64 - _HASH_BITS)
+    return hashes
 
 
 def _find_further(mbi: NDArray[np.uint64], firsts: Rows) -> Rows:
@@ -179,8 +228,11 @@ def _list_protected(rows: Judged, wrong: Rows, ragged: Ragged) -> NDArray[np.uin
     line = np.concatenate([rows.line[wrong], ragged.line])
     known = mbi != NO_MBI
     mbi = mbi[known][np.argsort(line[known], kind="stable")]
-    _, first = np.unique(mbi, return_index=True)
-    return np.asarray(mbi[np.sort(first)], np.uint64)
+    repeated = _find_repeated(mbi)
+    if len(repeated):
+        _, first = np.unique(mbi[repeated], return_index=True)
+        mbi = np.delete(mbi, np.delete(repeated, first))
+    return mbi
 
 
 def _build_findings(

@@ -20,7 +20,7 @@ from service.rosters.reading import ALL_PRACTITIONERS, RosterOptions
 from service.rosters.values import find_action, is_blank_date, read_event_date, unwrap_cell
 
 PRESENT, REMOVE, ENDED, PERSON_ONLY, NO_ROW = 255, 254, 253, 252, 251
-"""Verdicts that are no code: the pair holds, goes, or has ended and counts as absent; the row tells of a person
+"""Verdicts that are no code: the pair holds, goes, or has ended; the row tells of a person
 and of no pair; the line is no row."""
 
 Cells = Mapping[str, pa.StringArray]
@@ -62,7 +62,7 @@ def judge_batch(batch: Batch, options: RosterOptions) -> Judged:
         _allow_all_practitioners(batch.cells["npi"], verdict, npi, npi_code)
     ends = batch.cells.get("end_date")
     if ends is not None:
-        _apply_end_dates(ends, verdict, options)
+        _apply_end_dates(ends, verdict, options.today)
     faulty = npi_code != 0
     verdict[faulty & (verdict >= ENDED)] = npi_code[faulty & (verdict >= ENDED)]
     deaths = batch.cells.get("death_date")
@@ -130,18 +130,17 @@ def _allow_all_practitioners(cells: pa.StringArray, verdict: Codes, npi: NDArray
             npi_code[row] = 0
 
 
-def _apply_end_dates(cells: pa.StringArray, verdict: Codes, options: RosterOptions) -> None:
-    """A present pair whose end date has passed is a removal in a delta and an absence in a snapshot (feeds 3.5)."""
-    ended = REMOVE if options.mode != "snapshot" else ENDED
-    found = _map_distinct(cells, lambda cell: _find_end_verdict(cell, options.today, ended))
+def _apply_end_dates(cells: pa.StringArray, verdict: Codes, today: date | None) -> None:
+    """Marks present pairs whose end date has passed; what that means depends on the rest of the file."""
+    found = _map_distinct(cells, lambda cell: _find_end_verdict(cell, today))
     changed = (verdict == PRESENT) & (found != PRESENT)
     verdict[changed] = found[changed]
 
 
-def _find_end_verdict(cell: str, today: date | None, ended: int) -> int:
+def _find_end_verdict(cell: str, today: date | None) -> int:
     if is_blank_date(cell):
         return PRESENT
     end = read_event_date(cell).on
     if end is None:
         return CODE_INDEX["bad_end_date"]
-    return ended if today is not None and end < today else PRESENT
+    return ENDED if today is not None and end < today else PRESENT

@@ -33,24 +33,21 @@ Lengths = NDArray[np.int32]
 
 _WIDTH = 16
 _UNDECIDED = np.uint8(255)
+FEW = 64
 _DIGIT = np.array([chr(byte) in "0123456789" for byte in range(256)])
 _UPPER = np.array([chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for byte in range(256)])
 _NOT_NUMERIC = np.array([chr(byte).isalpha() and byte < 128 and chr(byte) not in "eE" for byte in range(256)])
 
 
-def repair_mbis(cells: pa.StringArray, environment: Environment) -> tuple[NDArray[np.uint64], Codes]:
-    """Answers packed MBIs, and codes where there is none, of cells that are not plainly valid."""
-    text, length = _view_matrix(pc.ascii_upper(pc.utf8_trim(cells, characters=EDGE_BLANKS)))
-    carded = (length == MBI_WIDTH + 2) & (text[:, 4] == text[:, 8]) & ((text[:, 4] == 45) | (text[:, 4] == 32))
-    if carded.any():
-        text[carded, :MBI_WIDTH] = text[carded][:, [0, 1, 2, 3, 5, 6, 7, 9, 10, 11, 12]]
-        text[carded, MBI_WIDTH:] = 0
-        length = np.where(carded, np.int32(MBI_WIDTH), length)
-    packed = np.full(len(length), NO_MBI, np.uint64)
-    whole = np.flatnonzero(length == MBI_WIDTH)
-    packed[whole] = pack_mbi_matrix(text[whole, :MBI_WIDTH], environment)
-    codes = _find_mbi_codes(text, length, environment)
-    codes[packed != NO_MBI] = 0
+def repair_mbis(cells: pa.StringArray, environment: Environment, few: int = FEW) -> tuple[NDArray[np.uint64], Codes]:
+    """Answers packed MBIs, and codes where there is none, of cells that are not plainly valid.
+
+    Up to `few` of them are read one by one, which is quicker there.
+    """
+    packed = np.full(len(cells), NO_MBI, np.uint64)
+    codes = np.full(len(cells), _UNDECIDED, np.uint8)
+    if len(cells) > few:
+        _repair_plain_mbis(cells, environment, packed, codes)
     rows = np.flatnonzero(codes == _UNDECIDED)
     if len(rows):
         index, readings = _read_distinct(cells, rows, lambda cell: read_mbi(cell, environment))
@@ -59,23 +56,44 @@ def repair_mbis(cells: pa.StringArray, environment: Environment) -> tuple[NDArra
     return packed, codes
 
 
-def repair_npis(cells: pa.StringArray, environment: Environment) -> tuple[NDArray[np.int64], Codes]:
-    """Answers NPIs, and codes where there is none, of cells that are not plainly valid."""
-    text, length = _view_matrix(pc.utf8_trim(cells, characters=EDGE_BLANKS))
-    floats = (length == NPI_WIDTH + 2) & (text[:, NPI_WIDTH] == 46) & (text[:, NPI_WIDTH + 1] == 48)
-    length = np.where(floats, np.int32(NPI_WIDTH), length)
-    text[floats, NPI_WIDTH:] = 0
-    npis = np.full(len(length), NO_NPI, np.int64)
-    whole = np.flatnonzero(length == NPI_WIDTH)
-    npis[whole] = read_npi_matrix(text[whole, :NPI_WIDTH], environment)
-    codes = _find_npi_codes(text, length, environment)
-    codes[npis != NO_NPI] = 0
+def repair_npis(cells: pa.StringArray, environment: Environment, few: int = FEW) -> tuple[NDArray[np.int64], Codes]:
+    """Answers NPIs, and codes where there is none, of cells that are not plainly valid; `few` as for MBIs."""
+    npis = np.full(len(cells), NO_NPI, np.int64)
+    codes = np.full(len(cells), _UNDECIDED, np.uint8)
+    if len(cells) > few:
+        _repair_plain_npis(cells, environment, npis, codes)
     rows = np.flatnonzero(codes == _UNDECIDED)
     if len(rows):
         index, readings = _read_distinct(cells, rows, lambda cell: read_npi(cell, environment))
         npis[rows] = np.array([int(r.value) if r.value else NO_NPI for r in readings], np.int64)[index]
         codes[rows] = _list_codes(readings)[index]
     return npis, codes
+
+
+def _repair_plain_mbis(
+    cells: pa.StringArray, environment: Environment, packed: NDArray[np.uint64], codes: Codes
+) -> None:
+    text, length = _view_matrix(pc.ascii_upper(pc.utf8_trim(cells, characters=EDGE_BLANKS)))
+    carded = (length == MBI_WIDTH + 2) & (text[:, 4] == text[:, 8]) & ((text[:, 4] == 45) | (text[:, 4] == 32))
+    if carded.any():
+        text[carded, :MBI_WIDTH] = text[carded][:, [0, 1, 2, 3, 5, 6, 7, 9, 10, 11, 12]]
+        text[carded, MBI_WIDTH:] = 0
+        length = np.where(carded, np.int32(MBI_WIDTH), length)
+    whole = np.flatnonzero(length == MBI_WIDTH)
+    packed[whole] = pack_mbi_matrix(text[whole, :MBI_WIDTH], environment)
+    codes[:] = _find_mbi_codes(text, length, environment)
+    codes[packed != NO_MBI] = 0
+
+
+def _repair_plain_npis(cells: pa.StringArray, environment: Environment, npis: NDArray[np.int64], codes: Codes) -> None:
+    text, length = _view_matrix(pc.utf8_trim(cells, characters=EDGE_BLANKS))
+    floats = (length == NPI_WIDTH + 2) & (text[:, NPI_WIDTH] == 46) & (text[:, NPI_WIDTH + 1] == 48)
+    length = np.where(floats, np.int32(NPI_WIDTH), length)
+    text[floats, NPI_WIDTH:] = 0
+    whole = np.flatnonzero(length == NPI_WIDTH)
+    npis[whole] = read_npi_matrix(text[whole, :NPI_WIDTH], environment)
+    codes[:] = _find_npi_codes(text, length, environment)
+    codes[npis != NO_NPI] = 0
 
 
 def _find_mbi_codes(text: Matrix, length: Lengths, environment: Environment) -> Codes:

@@ -21,18 +21,17 @@ from pyarrow import csv as arrow_csv
 from service.domain.identifiers import EDGE_BLANKS
 from service.rosters.columns.assemble import Ragged
 from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
-from service.rosters.columns.kernels import NO_MBI, NO_NPI
+from service.rosters.columns.kernels import NO_MBI, NO_NPI, view_strings
 from service.rosters.delimited.rows import RowSorter, TableRows
 from service.rosters.delimited.table import TRAILER_WORDS, Layout, TableBroken
 from service.rosters.encoding import Source, is_utf8
-from service.rosters.findings import CODE_INDEX
 from service.rosters.reading import RosterOptions
 
 PIECE_BYTES = 4 << 20
 WORKERS = 2
 
 _QUOTE, _LF, _CR = ord('"'), ord("\n"), ord("\r")
-_NPI_MISSING = CODE_INDEX["npi_missing"]
+_MAY_BE_TRAILER = np.array([byte >= 128 or chr(byte) in EDGE_BLANKS + "tcreTCRE" for byte in range(256)])
 
 
 class Declined(Exception):
@@ -160,19 +159,22 @@ def read_pieces(source: Source, layout: Layout, options: RosterOptions) -> Table
 
 
 def iter_pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """Yields pieces of whole lines; raises TableBroken for a line longer than a piece, Declined for odd line ends."""
-    rest = b""
-    while chunk := stream.read(PIECE_BYTES):
-        cut = chunk.rfind(b"\n") + 1
-        if not cut:
-            rest += chunk
-            if len(rest) > PIECE_BYTES:
-                raise Declined if b"\r" in rest else TableBroken("too_large")
-            continue
-        yield rest + chunk[:cut] if rest else chunk[:cut]
-        rest = chunk[cut:]
-    if rest:
-        yield rest
+    """Yields pieces of whole lines; raises TableBroken for a line longer than a piece, Declined for odd line ends.
+
+    Each cut is looked for first, so that a piece is read once and not put together.
+    """
+    start = stream.tell()
+    while True:
+        stream.seek(start + PIECE_BYTES)
+        rest = stream.readline(PIECE_BYTES)
+        if len(rest) == PIECE_BYTES and not rest.endswith(b"\n"):
+            raise Declined if b"\r" in rest else TableBroken("too_large")
+        stream.seek(start)
+        piece = stream.read(PIECE_BYTES + len(rest))
+        if not piece:
+            return
+        yield piece
+        start += len(piece)
 
 
 def check_quotes(content: NDArray[np.uint8], delimiter: int) -> None:
@@ -242,9 +244,14 @@ def _find_suspects(judged: Judged, first: pa.StringArray) -> NDArray[np.intp]:
     rows = np.flatnonzero(judged.mbi == NO_MBI)
     if not len(rows):
         return rows
-    coded = first.take(rows).dictionary_encode()
-    kinds = np.array([_find_kind(cell or "") for cell in coded.dictionary.to_pylist()], np.uint8)
-    kind = kinds[coded.indices.to_numpy()]
+    cells = first.take(rows)
+    offsets, content = view_strings(cells)
+    empty = np.diff(offsets) == 0
+    odd = np.flatnonzero(~empty)
+    odd = odd[_MAY_BE_TRAILER[content[offsets[odd]]]]
+    kind = np.where(empty, np.uint8(1), np.uint8(0))
+    if len(odd):
+        kind[odd] = [_find_kind(cell or "") for cell in cells.take(odd).to_pylist()]
     blank = (kind == 1) & (judged.npi[rows] == NO_NPI)
     return np.asarray(rows[blank | (kind == 2)], np.intp)
 

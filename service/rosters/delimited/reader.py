@@ -60,7 +60,7 @@ def _read_source(source: Source, options: RosterOptions) -> RosterReading:
             blank = replace(blank, mode_signal="delta")
         if layout.header.error:
             return replace(blank, file_error=layout.header.error)
-        return _build_reading(_read_table(source, layout, options), layout, blank)
+        return _build_reading(_read_table(source, layout, options), layout, blank, options)
     except TableBroken as broken:
         return replace(blank, file_error=broken.code)
 
@@ -74,7 +74,7 @@ def _read_table(source: Source, layout: Layout, options: RosterOptions) -> Table
 
 
 def _read_head(source: Source) -> str:
-    """Answers the first whole lines, at most a mebibyte; raises TableBroken for a line that never ends."""
+    """Answers the first whole lines, at most a quarter of a mebibyte; raises TableBroken for a line that never ends."""
     with source.open() as stream:
         head = stream.read(HEAD_BYTES)
     if len(head) == HEAD_BYTES:
@@ -92,21 +92,17 @@ def _find_name_signal(path: Path, options: RosterOptions) -> str:
     return "delta" if _DELTA_NAME.search(options.filename or path.name) else "none"
 
 
-def _build_reading(table: TableRows, layout: Layout, blank: RosterReading) -> RosterReading:
-    rows = join_judged(table.parts)
-    found = assemble_rows(rows, table.ragged)
+def _build_reading(table: TableRows, layout: Layout, blank: RosterReading, options: RosterOptions) -> RosterReading:
+    rows, cells = join_judged(table.parts), _join_people(table)
+    table = replace(table, parts=())  # the rows are joined: twice in memory is once too often
+    found = assemble_rows(rows, table.ragged, ended_is_absent=options.mode == "snapshot")
     declared = [counts[0] for counts in table.counts if counts]
-    blank = replace(blank, declared_count=declared[0] if declared else None)
+    blank = replace(blank, declared_count=declared[0] if declared else None, data_rows=found.data_rows)
     error = _find_file_error(table, layout, found, rows.months_over_twelve)
     if error:
-        return replace(blank, file_error=error, data_rows=found.data_rows)
-    cells = {
-        role: pa.chunked_array([part.people[role] for part in table.parts], pa.string())
-        for role in table.parts[0].people
-    }
+        return replace(blank, file_error=error)
     return replace(
         blank,
-        data_rows=found.data_rows,
         present=found.present,
         remove=found.remove,
         findings=found.findings,
@@ -114,6 +110,14 @@ def _build_reading(table: TableRows, layout: Layout, blank: RosterReading) -> Ro
         blind_errors=found.blind_errors,
         demographics=build_people(rows, found.person_rows, cells),
     )
+
+
+def _join_people(table: TableRows) -> dict[str, pa.ChunkedArray[pa.StringScalar]]:
+    """Answers the cells that speak of people, as columns over all parts."""
+    return {
+        role: pa.chunked_array([part.people[role] for part in table.parts], pa.string())
+        for role in table.parts[0].people
+    }
 
 
 def _find_file_error(table: TableRows, layout: Layout, found: Assembly, months_over_twelve: int) -> str | None:

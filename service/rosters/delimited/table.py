@@ -14,7 +14,7 @@ from service.rosters.reading import RosterOptions
 
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_ROWS = 20
-HEAD_BYTES = 1 << 20
+HEAD_BYTES = 1 << 18
 MAX_COLUMNS = 4_000
 SHAPED_RIGHT = 0.9
 """The part of the rows that must look like pairs where there is no header."""
@@ -73,7 +73,8 @@ def iter_rows(lines: Iterable[str], delimiter: str, first_line: int = 1) -> Iter
 
 def find_layout(head: str, options: RosterOptions) -> Layout | None:
     """Answers how the table that begins with `head` is read, None if it is no roster."""
-    heads = {delimiter: _read_head(head, delimiter) for delimiter in DELIMITERS}
+    lines = io.StringIO(head, newline="")
+    heads = {delimiter: _read_head(lines, delimiter) for delimiter in DELIMITERS}
     for delimiter, rows in heads.items():
         layout = _find_roster(rows, delimiter, options)
         if layout:
@@ -107,11 +108,12 @@ def is_blank_row(cells: list[str]) -> bool:
     return not any(cell.strip(EDGE_BLANKS) for cell in cells)
 
 
-def _read_head(head: str, delimiter: str) -> list[Row]:
+def _read_head(lines: io.StringIO, delimiter: str) -> list[Row]:
     """Answers at most twenty rows; what breaks later is the reader's to report."""
     rows: list[Row] = []
+    lines.seek(0)
     try:
-        for row in iter_rows(io.StringIO(head, newline=""), delimiter):
+        for row in iter_rows(lines, delimiter):
             rows.append(row)
             if len(rows) > HEADER_ROWS:
                 break

@@ -133,6 +133,9 @@ def _find_signal(document: Resource, bundles: dict[str, Resource]) -> str:
 def _is_partial(bundle: Resource) -> bool:
     if any(link.get("relation") == "next" for link in list_objects(bundle, "link")):
         return True
+    entries = bundle.get("entry", [])
+    if not isinstance(entries, list) or not all(isinstance(one, dict) and "resource" in one for one in entries):
+        return True  # something was listed that cannot be read
     matches = [entry for entry in list_objects(bundle, "entry") if _find_search_mode(entry) != "include"]
     total = bundle.get("total")
     return isinstance(total, int) and total > len(matches)

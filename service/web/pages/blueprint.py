@@ -12,10 +12,13 @@ from service.web.problems import KNOWN_ERRORS, describe_error, describe_status
 pages = Blueprint("pages", __name__)
 
 
-def act(action: Callable[[], object], *, done: str, back: str) -> ResponseReturnValue:
-    """Take a step for a person and go back to the page; a refusal is shown there with its next action."""
+def act(action: Callable[[], str], *, back: str) -> ResponseReturnValue:
+    """Take a step for a person and go back to the page.
+
+    The action answers the sentence to show; a refusal is shown instead with its next action.
+    """
     try:
-        action()
+        done = action()
     except KNOWN_ERRORS as error:
         problem = describe_error(error) or describe_status(500)
         flash(f"{problem.detail}\n{problem.next_action}", "refused")

@@ -12,13 +12,17 @@ from service.web.api.paging import cut_page, read_number_cursor
 from service.web.pages.blueprint import act, pages
 from service.web.places import find_runtime
 from service.workflows.deliveries import count_findings, find_deliveries, find_findings, load_delivery
-from service.workflows.holds import decide_delivery
+from service.workflows.holds import decide_delivery, find_holds
 
 PAGE_SIZE = 50
 FINDINGS_SHOWN = 100
 STATES = ("received", "accepted", "held", "rejected", "superseded")
 REFRESH_SECONDS = 2
-_DONE = {"accept": "The delivery is accepted; its rows count from now on.", "reject": "The delivery is rejected."}
+_DONE = {
+    "released": "The delivery is accepted; its rows count from now on.",
+    "refused": "The delivery is rejected; none of its rows count.",
+    "open": "Your decision is recorded. It takes another person to accept the delivery.",
+}
 
 
 @pages.get("/deliveries")
@@ -46,6 +50,7 @@ def show_delivery(delivery: str) -> ResponseReturnValue:
     page = render_template(
         "delivery.html",
         delivery=view,
+        hold=next((h for h in find_holds(runtime, organization_id) if h.delivery_id == view.id), None),
         counts=count_findings(runtime, organization_id, view.id),
         page=cut_page(found, FINDINGS_SHOWN, lambda finding: finding.n),
     )
@@ -65,8 +70,9 @@ def decide_delivery_page(delivery: str) -> ResponseReturnValue:
     """Accept or reject a held delivery, with a reason."""
     verdict = request.form.get("verdict", "")
     reason = request.form.get("reason", "").strip()
-    return act(
-        lambda: decide_delivery(find_runtime(), load_organization_id(), delivery, verdict, reason, load_actor()),
-        done=_DONE.get(verdict, "Decided."),
-        back=url_for("pages.show_delivery", delivery=delivery),
-    )
+
+    def decide() -> str:
+        decided = decide_delivery(find_runtime(), load_organization_id(), delivery, verdict, reason, load_actor())
+        return _DONE[decided.state]
+
+    return act(decide, back=url_for("pages.show_delivery", delivery=delivery))

@@ -10,6 +10,7 @@ from flask import Flask, g
 from service.domain.change import ChangeKind
 from service.domain.expiry import BUCKETS
 from service.domain.people import Action
+from service.storage.errors import StorageError
 from service.web.access import is_allowed
 from service.web.places import find_runtime
 from service.web.times import tell_distance, tell_size, tell_time
@@ -78,7 +79,16 @@ def furnish_templates(app: Flask) -> None:
     app.add_template_filter(tell_time, "moment")
     app.add_template_filter(tell_size, "size")
     app.add_template_filter(lambda number: f"{number:,}", "count")
+    app.add_template_filter(tell_briefly, "brief")
     app.context_processor(_furnish)
+
+
+def tell_briefly(value: object) -> str:
+    """Answer a value of a ledger entry as text; ids and digests by their beginning."""
+    if isinstance(value, list | tuple):
+        return ", ".join(tell_briefly(item) for item in value) or "none"
+    text = str(value)
+    return f"{text[:10]}…" if len(text) >= 32 and " " not in text else text
 
 
 def _furnish() -> dict[str, Any]:
@@ -103,5 +113,8 @@ def _furnish() -> dict[str, Any]:
 
 
 def _name_organizations() -> dict[str, str]:
-    names = {one: load_organization(find_runtime(), one).name for one in g.person.memberships}
+    try:
+        names = {one: load_organization(find_runtime(), one).name for one in g.person.memberships}
+    except StorageError:
+        return {}  # this may be the page that tells of the same failure
     return dict(sorted(names.items(), key=lambda item: item[1]))

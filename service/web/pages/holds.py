@@ -13,8 +13,9 @@ from service.workflows.deliveries import find_deliveries
 from service.workflows.holds import decide_hold, find_holds
 
 _DONE = {
-    "release": "Your release is recorded. The next plan contains the changes once enough people have released them.",
-    "refuse": "The changes are refused; they stay as they are at DPC.",
+    "released": "The changes are released; the next plan contains them.",
+    "refused": "The changes are refused; they stay as they are at DPC.",
+    "open": "Your decision is recorded. It takes another person to release the changes.",
 }
 
 
@@ -37,8 +38,12 @@ def decide_hold_page(hold: str) -> ResponseReturnValue:
     verdict = request.form.get("verdict", "")
     reason = request.form.get("reason", "").strip()
     plan = request.form.get("plan")
+
+    def decide() -> str:
+        decided = decide_hold(find_runtime(), load_organization_id(), hold, verdict, reason, load_actor())
+        return _DONE[decided.state]
+
     return act(
-        lambda: decide_hold(find_runtime(), load_organization_id(), hold, verdict, reason, load_actor()),
-        done=_DONE.get(verdict, "Decided."),
+        decide,
         back=url_for("pages.show_plan", plan=plan, _anchor="held") if plan else url_for("pages.list_holds"),
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from flask import render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import ServiceUnavailable
 
 from service.domain.authorisation import STATEMENT
 from service.domain.errors import InvalidInput, StalePlan
 from service.domain.people import Action
-from service.web.access import for_people, load_actor, load_organization_id
+from service.web.access import for_people, is_allowed, load_actor, load_organization_id
 from service.web.api.paging import cut_page, read_number_cursor
 from service.web.pages.blueprint import act, pages
 from service.web.places import find_pool, find_runtime
 from service.web.problems import RETRY_SECONDS
-from service.web.tasks import apply_key, check_applicable, submit_apply
+from service.web.tasks import apply_key, check_applicable, draw_key, submit_apply, submit_draw
 from service.workflows.plans import find_plans, load_plan_view
 from service.workflows.sign import sign_plan
 
@@ -28,9 +28,29 @@ REFRESH_SECONDS = 3
 @for_people(Action.READ_ROSTERS)
 def list_plans() -> ResponseReturnValue:
     """List plans, newest first."""
+    organization_id = load_organization_id()
     after = read_number_cursor(request.args.get("cursor"))
-    found = find_plans(find_runtime(), load_organization_id(), after=after, limit=PAGE_SIZE + 1)
-    return render_template("plans.html", page=cut_page(found, PAGE_SIZE, lambda plan: plan.number))
+    found = find_plans(find_runtime(), organization_id, after=after, limit=PAGE_SIZE + 1)
+    key = draw_key(organization_id)
+    is_running = find_pool().is_pending(key)
+    page = render_template(
+        "plans.html",
+        page=cut_page(found, PAGE_SIZE, lambda plan: plan.number),
+        is_running=is_running,
+        failure=find_pool().find_failure(key),
+        may_draw=is_allowed(Action.DRAW_PLAN),
+    )
+    return page, {"Refresh": str(REFRESH_SECONDS)} if is_running else {}
+
+
+@pages.post("/plans")
+@for_people(Action.DRAW_PLAN)
+def draw_plan_page() -> ResponseReturnValue:
+    """Have a plan drawn now; the list follows it."""
+    if not submit_draw(find_pool(), find_runtime(), load_organization_id(), load_actor()):
+        raise ServiceUnavailable(retry_after=RETRY_SECONDS)
+    flash("DPC is being read. If anything is to change, a plan appears here.", "done")
+    return redirect(url_for("pages.list_plans"), 303)
 
 
 @pages.get("/plans/<plan>")
@@ -57,7 +77,7 @@ def show_plan(plan: str) -> ResponseReturnValue:
 def sign_plan_page(plan: str) -> ResponseReturnValue:
     """Sign exactly the fingerprint that was on the page."""
 
-    def sign() -> None:
+    def sign() -> str:
         if request.form.get("confirm") != "yes":
             raise InvalidInput(
                 "The statement was not confirmed.", next_action="Read the statement and tick the box beside it."
@@ -73,9 +93,10 @@ def sign_plan_page(plan: str) -> ResponseReturnValue:
             reason=request.form.get("reason", "").strip(),
             actor=load_actor(),
         )
+        return "The plan is signed. Nothing has been sent yet: apply it when you are ready."
 
     back = url_for("pages.show_plan", plan=plan, _anchor="signature")
-    return act(sign, done="The plan is signed. Nothing has been sent yet: apply it when you are ready.", back=back)
+    return act(sign, back=back)
 
 
 @pages.post("/plans/<plan>/apply")
@@ -84,10 +105,10 @@ def apply_plan_page(plan: str) -> ResponseReturnValue:
     """Have a signed plan sent to DPC; the page follows its progress."""
     runtime, organization_id, actor = find_runtime(), load_organization_id(), load_actor()
 
-    def start() -> None:
+    def start() -> str:
         check_applicable(runtime, organization_id, plan, actor)
         if not submit_apply(find_pool(), runtime, organization_id, plan, actor):
             raise ServiceUnavailable(retry_after=RETRY_SECONDS)
+        return "The plan is being applied. This page follows it."
 
-    back = url_for("pages.show_plan", plan=plan)
-    return act(start, done="The plan is being applied. This page follows it.", back=back)
+    return act(start, back=url_for("pages.show_plan", plan=plan))

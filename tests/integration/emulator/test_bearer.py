@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import uuid
 from collections.abc import Callable
@@ -156,3 +157,27 @@ def test_foreign_and_unknown_ids_look_the_same(customer: Customer, stranger: Cus
             assert (answer.status_code, read_text(answer)) == (404, f"{kind} not found")
         answer = stranger.send("GET", f"/{kind}/not-a-uuid")
         assert (answer.status_code, read_text(answer)) == (404, "HTTP 404 Not Found")
+
+
+def test_the_signature_chain_is_the_documented_one(customer: Customer) -> None:
+    """contract-v1 4.7, recomputed here with nothing but HMAC-SHA256."""
+
+    def sign(key: bytes, message: bytes) -> bytes:
+        return hmac.digest(key, message, "sha256")
+
+    def decode(text: str) -> bytes:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    root, discharge = json.loads(base64.urlsafe_b64decode(customer.token))
+    signature = sign(sign(b"macaroons-key-generator", customer.emulator.state.root_key), root["i"].encode())
+    for caveat in root["c"]:
+        cid = decode(caveat["i64"])
+        if "v64" in caveat:
+            assert len(decode(caveat["v64"])) == 72
+            assert discharge["i"].encode("latin-1") == cid
+            signature = sign(signature, sign(signature, decode(caveat["v64"])) + sign(signature, cid))
+        else:
+            assert cid.decode().count(" = ") == 1
+            signature = sign(signature, cid)
+    assert decode(root["s64"]) == signature
+    assert len(customer.token) < 2000

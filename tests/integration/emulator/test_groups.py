@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -208,3 +209,10 @@ def test_delete_makes_room_for_a_new_group(roster: Scene) -> None:
     assert roster.customer.send("GET", f"/Group/{roster.group_id}").status_code == 404
     assert roster.customer.send("DELETE", f"/Group/{uuid.uuid4()}").status_code == 404
     assert roster.create(roster.patients).status_code == 201
+
+
+def test_simultaneous_posts_are_served_one_after_the_other(scene: Scene) -> None:
+    """contract-v1 9.4 POST: the emulator itself never races; `add_group` makes the second Group on demand."""
+    with ThreadPoolExecutor(4) as pool:
+        codes = [answer.status_code for answer in pool.map(lambda _: scene.create(scene.patients), range(4))]
+    assert sorted(codes) == [201, 403, 403, 403]

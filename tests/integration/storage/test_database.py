@@ -148,7 +148,9 @@ def test_a_second_writer_waits_for_the_first(database: Database) -> None:
         for _ in range(20):
             with database.begin() as connection:
                 n = connection.scalar(text("SELECT patient_limit FROM organization WHERE id = 'lakeside'"))
-                connection.execute(text("UPDATE organization SET patient_limit = :n WHERE id = 'lakeside'"), {"n": n + 1})
+                connection.execute(
+                    text("UPDATE organization SET patient_limit = :n WHERE id = 'lakeside'"), {"n": n + 1}
+                )
 
     threads = [threading.Thread(target=add_one) for _ in range(2)]
     for thread in threads:

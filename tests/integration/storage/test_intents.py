@@ -36,7 +36,15 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NPI = "1234567893"
 PLAN = Plan(id="plan-1", fingerprint="f" * 64, baseline="b" * 64, drafted_at=NOW, drafted_by="officer@example.org")
 INTENT = Intent(
-    id="intent-1", plan_id="plan-1", ordinal=1, npi=NPI, kind="add", digest="d" * 64, n=2, created_at=NOW, updated_at=NOW
+    id="intent-1",
+    plan_id="plan-1",
+    ordinal=1,
+    npi=NPI,
+    kind="add",
+    digest="d" * 64,
+    n=2,
+    created_at=NOW,
+    updated_at=NOW,
 )
 ATTEMPT = Attempt(
     id="attempt-1",
@@ -167,7 +175,10 @@ def test_after_an_ambiguous_attempt_was_settled_the_next_may_be_opened(planned: 
     with planned.begin() as connection:
         open_attempt(connection, "lakeside", ATTEMPT)
         close_attempt(
-            connection, "lakeside", "attempt-1", Outcome(state="ambiguous", outcome_at=NOW, status=504, answer="timeout")
+            connection,
+            "lakeside",
+            "attempt-1",
+            Outcome(state="ambiguous", outcome_at=NOW, status=504, answer="timeout"),
         )
         settled = Outcome(state="not-landed", outcome_at=later, settled_by="read-back")
         close_attempt(connection, "lakeside", "attempt-1", settled)

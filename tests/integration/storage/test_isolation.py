@@ -200,18 +200,14 @@ def test_keys_clients_looks_and_incidents_stay_in_their_organization(
     database: Database, keys: OrganizationKeys
 ) -> None:
     client = ApiClient(id="client-1", organization_id="lakeside", name="ehr", scopes="feeder", created_at=NOW)
-    token = ApiToken(
-        token_hash="h", client_id="client-1", organization_id="lakeside", scopes="feeder", expires_at=NOW
-    )
+    token = ApiToken(token_hash="h", client_id="client-1", organization_id="lakeside", scopes="feeder", expires_at=NOW)
     with database.begin() as connection:
         add_key(connection, keys, "lakeside", DpcKey(id="key-1", label="x", public_pem="P", created_at=NOW), b"S")
         add_client(connection, client)
         add_token(connection, token)
         record_access(connection, "lakeside", Access(at=NOW, actor="a", action="unmask", subject="s", rows=1))
         open_incident(connection, "lakeside", Incident(id="incident-1", kind="lapse", cause="hold", opened_at=NOW))
-        add_person(
-            connection, Person(id="p", email="a@example.org", name="A", password_hash="h", created_at=NOW)
-        )
+        add_person(connection, Person(id="p", email="a@example.org", name="A", password_hash="h", created_at=NOW))
         add_membership(connection, "lakeside", "p", "reviewer")
         with pytest.raises(NotFound):
             set_key_registered(connection, "hillside", "key-1", "kid")
@@ -228,4 +224,7 @@ def test_keys_clients_looks_and_incidents_stay_in_their_organization(
         assert find_members(connection, "hillside") == []
         assert find_token(connection, "h", NOW - timedelta(minutes=1)) == token
     with pytest.raises(RecordRefused), database.begin() as connection:
-        add_token(connection, ApiToken(token_hash="i", client_id="client-1", organization_id="hillside", scopes="", expires_at=NOW))
+        add_token(
+            connection,
+            ApiToken(token_hash="i", client_id="client-1", organization_id="hillside", scopes="", expires_at=NOW),
+        )

@@ -18,9 +18,7 @@ STALE = timedelta(minutes=3)
 
 def _claim(database: Database, slot: datetime, holder: str, now: datetime, **more: bool) -> int | None:
     with database.begin() as connection:
-        return claim_run(
-            connection, "lakeside", "nightly", slot, holder=holder, now=now, stale_after=STALE, **more
-        )
+        return claim_run(connection, "lakeside", "nightly", slot, holder=holder, now=now, stale_after=STALE, **more)
 
 
 def test_each_slot_is_claimed_once_by_eight_workers(database: Database) -> None:

@@ -174,7 +174,14 @@ def test_pruning_keeps_the_latest_and_what_was_current_after_the_date(
 
 
 @pytest.mark.parametrize(
-    "change", ["npi = '1245319599'", "source = 'other'", "version = 7", "side = 'observed'", "organization_id = 'hillside'"]
+    "change",
+    [
+        "npi = '1245319599'",
+        "source = 'other'",
+        "version = 7",
+        "side = 'observed'",
+        "organization_id = 'hillside'",
+    ],
 )
 def test_a_body_moved_to_another_row_does_not_open(
     database: Database, keys: OrganizationKeys, other_keys: OrganizationKeys, change: str

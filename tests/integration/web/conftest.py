@@ -22,7 +22,7 @@ def _load(name: str, path: Path) -> ModuleType:
 
 stage_module = sys.modules.get("web_stage") or _load("web_stage", Path(__file__).with_name("stage.py"))
 
-from web_stage import Scenery, Stage, build_scenery, open_stage  # noqa: E402
+from web_stage import Scenery, Stage, build_scenery, open_stage, plan_later, play_on  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,32 @@ def scenery(tmp_path_factory: pytest.TempPathFactory) -> Scenery:
     return build_scenery(tmp_path_factory.mktemp("scenery"))
 
 
+@pytest.fixture(scope="session")
+def begun_scenery(scenery: Scenery, tmp_path_factory: pytest.TempPathFactory) -> Scenery:
+    return play_on(scenery, tmp_path_factory.mktemp("begun"), Stage.begin)
+
+
+@pytest.fixture(scope="session")
+def planned_scenery(begun_scenery: Scenery, tmp_path_factory: pytest.TempPathFactory) -> Scenery:
+    return play_on(begun_scenery, tmp_path_factory.mktemp("planned"), plan_later)
+
+
 @pytest.fixture
 def stage(scenery: Scenery, tmp_path: Path) -> Iterator[Stage]:
-    with open_stage(scenery, tmp_path) as opened:
+    """Two practices on their first day: nothing has arrived yet."""
+    with open_stage(scenery, tmp_path / "stage") as opened:
+        yield opened
+
+
+@pytest.fixture
+def begun(begun_scenery: Scenery, tmp_path: Path) -> Iterator[Stage]:
+    """The first roster is attributed at DPC: twelve patients of Wells, eight of Rivers."""
+    with open_stage(begun_scenery, tmp_path / "stage") as opened:
+        yield opened
+
+
+@pytest.fixture
+def planned(planned_scenery: Scenery, tmp_path: Path) -> Iterator[Stage]:
+    """A plan waits for a signature: renewals and five adds; six removals are held and need two people."""
+    with open_stage(planned_scenery, tmp_path / "stage") as opened:
         yield opened

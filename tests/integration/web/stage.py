@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,10 +18,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.domain.people import Actor
+from service.domain.people import Actor, Role
 from service.emulator.server import Emulator, EmulatorOptions
 from service.runtime import Runtime, build_runtime
 from service.settings import load_settings
+from service.storage.people import add_membership
 from service.web.app import close_app, create_app
 from service.web.places import load_parts
 from service.workflows.apply import apply_plan
@@ -33,11 +34,16 @@ from service.workflows.set_up import migrate, new_settings
 from service.workflows.sign import sign_plan
 
 START = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
-OURS, THEIRS = "lakeside", "hillside"
+OURS, THEIRS = "lakeside", "westside"
 FEED = "ehr-daily"
 PASSWORD = "a long enough password"
-ATTESTER, REVIEWER, FEEDER, ADMIN = "olive@lakeside.test", "rita@lakeside.test", "fred@lakeside.test", "ada@lakeside.test"
-FOREIGN_REVIEWER = "hugo@hillside.test"
+ATTESTER, REVIEWER, FEEDER, ADMIN = (
+    "olive@lakeside.test",
+    "rita@lakeside.test",
+    "fred@lakeside.test",
+    "ada@lakeside.test",
+)
+FOREIGN_REVIEWER = "hugo@westside.test"
 WELLS, RIVERS, QUIET = "3990000002", "3990000010", "3990000028"
 NAMES = {WELLS: ("Dolores", "Wells"), RIVERS: ("Iris", "Rivers"), QUIET: ("Noor", "Quist")}
 _LETTERS = "ACDEFGHJKM"
@@ -115,9 +121,12 @@ def _add_people(rt: Runtime) -> None:
         (THEIRS, FOREIGN_REVIEWER, "Hugo Eads", ("reviewer",)),
     )
     for organization_id, email, name, roles in people:
-        add_person(
+        person = add_person(
             rt, organization_id, email=email, name=name, password=PASSWORD, roles=roles, actor=Actor.operator()
         )
+        if email == ATTESTER:  # somebody who works for both
+            with rt.database.begin() as connection:
+                add_membership(connection, THEIRS, person.id, Role.REVIEWER)
 
 
 def _add_clients(rt: Runtime) -> dict[str, tuple[str, str]]:
@@ -214,6 +223,24 @@ class Stage:
         return self.emulator.advance(timedelta(days=days))
 
 
+LATER_ROSTER = {WELLS: range(0, 6), RIVERS: range(12, 25)}
+"""76 days on: six patients have gone, which needs two people; five have come, and the rest is due for renewal."""
+
+
+def play_on(scenery: Scenery, folder: Path, play: Callable[[Stage], object]) -> Scenery:
+    """Play something on a copy of a scenery, and answer what that leaves behind as the next scenery."""
+    with open_stage(scenery, folder) as stage:
+        play(stage)
+    return replace(scenery, folder=folder)
+
+
+def plan_later(stage: Stage) -> PlanView:
+    """Let 76 days pass after the beginning, send the next roster, and draw the plan that a person must sign."""
+    now = stage.advance(76)
+    stage.send(write_roster(LATER_ROSTER), as_of_at=now)
+    return stage.draw()
+
+
 @contextmanager
 def open_stage(scenery: Scenery, folder: Path) -> Iterator[Stage]:
     """Copy the scenery into a folder, start emulator and application on it, and clear up afterwards."""
@@ -236,3 +263,12 @@ def read_csrf(browser: FlaskClient, page: str) -> str:
     return found[1]
 
 
+def check_problem(answer: TestResponse, status: int, code: str) -> None:
+    """Check that an answer is a whole problem document of this status and code (RFC 9457)."""
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    body = answer.json
+    assert body is not None
+    assert set(body) >= {"type", "title", "status", "detail", "instance", "code", "next_action"}
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["detail"] and body["next_action"]

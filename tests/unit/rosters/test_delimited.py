@@ -178,6 +178,18 @@ def test_an_end_date_that_has_passed_removes_in_a_delta_and_is_absence_in_a_snap
     assert found["warnings"] == ([] if removed else [[2, "attribution_ended"]])
 
 
+def test_an_ended_row_does_not_contradict_a_row_that_still_holds(check_text: CheckText) -> None:
+    found = check_text(f"{END_DATES}{A},{N},2024-12-31\n{A},{N},\n{A},{M},2024-12-31\n", today=TODAY)
+    assert (found["present"], found["remove"], found["errors"]) == ([[A, N]], [[A, M]], [])
+    assert found["warnings"] == [[2, "attribution_ended"]]
+
+
+def test_one_date_of_death_holds_every_row_of_the_patient(check_text: CheckText) -> None:
+    found = check_text(f"mbi,npi,dod\n{A},{N},\n{A},{M},2021-01-03\n{B},{N},\n")
+    assert (found["present"], found["protected_mbis"]) == ([[B, N]], [A])
+    assert found["errors"] == [[2, "deceased_hold"], [3, "deceased_hold"]]
+
+
 def test_without_today_no_date_is_compared_but_an_unreadable_one_still_counts(check_text: CheckText) -> None:
     found = check_text(f"{END_DATES}{A},{N},1999-01-01\n{B},{N},soon\n")
     assert (found["present"], found["errors"]) == ([[A, N]], [[3, "bad_end_date"]])

@@ -185,6 +185,12 @@ SIGNALS = [
 ]
 
 
+def test_an_entry_without_resource_makes_a_bundle_partial(read_text: ReadText) -> None:
+    bundle = build_bundle(build_patient(build_mbi(A)))
+    bundle["entry"].append({"fullUrl": "https://ehr.example.org/fhir/Patient/lost"})
+    assert read_text(json.dumps(bundle)).mode_signal == "partial"
+
+
 @pytest.mark.parametrize(("more", "signal"), SIGNALS)
 def test_the_envelope_may_only_take_power_away(read_text: ReadText, more: Json, signal: str) -> None:
     assert read_text(json.dumps(build_bundle(build_patient(build_mbi(A)), **more))).mode_signal == signal

@@ -40,10 +40,11 @@ CELLS = st.lists(st.one_of(mutate(SEEDS + NPI_SEEDS), st.text(max_size=20)), min
 
 
 @pytest.mark.parametrize("environment", list(Environment))
+@pytest.mark.parametrize("few", [0, 64])
 @settings(deadline=None)
 @given(cells=CELLS)
-def test_repairs_of_mbis_agree_with_the_rules(environment: Environment, cells: list[str]) -> None:
-    packed, codes = repair_mbis(build_strings(cells), environment)
+def test_repairs_of_mbis_agree_with_the_rules(environment: Environment, few: int, cells: list[str]) -> None:
+    packed, codes = repair_mbis(build_strings(cells), environment, few)
     for cell, code, fault in zip(cells, packed.tolist(), codes.tolist(), strict=True):
         wanted = read_mbi(cell, environment)
         assert CODES[fault] == (wanted.code or "")
@@ -51,10 +52,11 @@ def test_repairs_of_mbis_agree_with_the_rules(environment: Environment, cells: l
 
 
 @pytest.mark.parametrize("environment", list(Environment))
+@pytest.mark.parametrize("few", [0, 64])
 @settings(deadline=None)
 @given(cells=CELLS)
-def test_repairs_of_npis_agree_with_the_rules(environment: Environment, cells: list[str]) -> None:
-    npis, codes = repair_npis(build_strings(cells), environment)
+def test_repairs_of_npis_agree_with_the_rules(environment: Environment, few: int, cells: list[str]) -> None:
+    npis, codes = repair_npis(build_strings(cells), environment, few)
     for cell, npi, fault in zip(cells, npis.tolist(), codes.tolist(), strict=True):
         wanted = read_npi(cell, environment)
         assert CODES[fault] == (wanted.code or "")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import LargeBinary, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import LargeBinary, Table, make_url
 
 from service.storage.tables import metadata
 from service.storage.tables.types import UtcDatetime
@@ -43,7 +42,7 @@ def test_a_column_named_after_a_patient_value_is_classed_so(table: Table) -> Non
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_the_key_of_a_table_begins_with_the_organization(table: Table) -> None:
     if table.name not in NO_TENANT:
-        assert list(table.primary_key.columns)[0].name == "organization_id"
+        assert next(iter(table.primary_key.columns)).name == "organization_id"
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -54,7 +53,8 @@ def test_a_reference_between_tables_of_organizations_carries_the_organization(ta
 
 
 def test_a_time_without_zone_is_refused_by_both_dialects() -> None:
-    for dialect in (sqlite.dialect(), postgresql.dialect()):
+    for url in ("sqlite://", "postgresql+psycopg://"):
+        dialect = make_url(url).get_dialect()()
         with pytest.raises(ValueError, match="without time zone"):
             UtcDatetime().process_bind_param(datetime(2026, 1, 1), dialect)  # noqa: DTZ001
         aware = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,55 @@
+# Two commands: `make demo` and `make test`. Everything they need is made by them.
+PYTHON ?= python3
+ARGS ?=
+RUN := .venv/bin/
+TEST := .venv-test/bin/
+
+.PHONY: demo test test-fast test-nightly bench check audit lock clean
+
+demo: .venv/.ready
+	@$(RUN)rollcall demo $(ARGS)
+
+test: check
+	$(TEST)python -m pytest -n auto --maxprocesses 4 -m "not nightly"
+
+test-fast: .venv-test/.ready
+	$(TEST)python -m pytest -x -q tests/spec tests/unit tests/properties
+
+test-nightly: .venv-test/.ready
+	$(TEST)python -m pytest -m nightly
+
+bench: .venv-test/.ready
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(TEST)python $$script || exit 1; done
+
+check: .venv-test/.ready
+	$(TEST)ruff check .
+	$(TEST)ruff format --check .
+	$(TEST)mypy
+	$(TEST)lint-imports --no-cache
+	$(TEST)bandit -q --severity-level medium -r service schemas jobs -c pyproject.toml
+
+# Needs the public advisory database; behind a package mirror --strict fails instead of passing unseen packages.
+audit: .venv-test/.ready
+	$(TEST)pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "Preparing .venv (once)..."
+	@$(PYTHON) -m venv .venv
+	@$(RUN)pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	@$(RUN)pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+.venv-test/.ready: .ci/requirements-test.lock pyproject.toml
+	@echo "Preparing .venv-test (once)..."
+	@$(PYTHON) -m venv .venv-test
+	@$(TEST)pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .ci/requirements-test.lock
+	@$(TEST)pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+# Renews both lock files; needs uv. They name no registry.
+lock:
+	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --extra build --extra test -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o .ci/requirements-test.lock
+
+clean:
+	rm -rf .venv .venv-test .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,1 @@
+"""Reading FHIR: bodies, identifiers, profiles and the Provenance header (contract-v1 2.5, 5 and 9)."""

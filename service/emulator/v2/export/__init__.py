@@ -1,0 +1,1 @@
+"""Version 2: bulk export, its jobs and files (contract-v2 7 and 9)."""

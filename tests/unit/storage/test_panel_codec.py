@@ -1,0 +1,101 @@
+"""Panels survive the way into columns and bytes and back, whoever is in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from random import Random
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.domain.attribution import Attribution
+from service.domain.roster import Claim
+from service.storage.panel_codec import (
+    are_same,
+    build_claim_columns,
+    build_observed_columns,
+    decode_claims,
+    decode_observed,
+    encode_claims,
+    encode_observed,
+    read_attributions,
+    read_claims,
+)
+
+MBIS = st.from_regex(r"[1-9]S[A-Z0-9][0-9][A-Z][A-Z0-9][0-9][A-Z][A-Z][0-9][0-9]", fullmatch=True)
+TIMES = st.datetimes(datetime(1960, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
+    lambda time: time.replace(microsecond=0)
+)
+CLAIMS = st.builds(
+    Claim, MBIS, st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), TIMES, st.integers(0, 255), st.booleans()
+)
+ATTRIBUTIONS = st.builds(Attribution, st.uuids().map(str), st.none() | MBIS, TIMES, TIMES, st.booleans(), st.booleans())
+
+
+@settings(deadline=None)  # the first example pays for what is loaded late
+@given(st.lists(CLAIMS, unique_by=lambda claim: claim.mbi))
+def test_claims_survive_in_the_order_of_their_mbis(claims: list[Claim]) -> None:
+    columns = decode_claims(encode_claims(build_claim_columns(claims)))
+    assert read_claims(columns) == tuple(sorted(claims, key=lambda claim: claim.mbi))
+
+
+@settings(deadline=None)  # the first example pays for what is loaded late
+@given(st.lists(ATTRIBUTIONS, unique_by=lambda attribution: attribution.patient_id))
+def test_attributions_survive_in_the_order_of_their_ids(attributions: list[Attribution]) -> None:
+    columns = decode_observed(encode_observed(build_observed_columns(attributions)))
+    in_order = sorted(attributions, key=lambda attribution: UUID(attribution.patient_id).bytes)
+    assert read_attributions(columns) == tuple(in_order)
+
+
+@settings(deadline=None)  # the first example pays for what is loaded late
+@given(st.lists(CLAIMS, unique_by=lambda claim: claim.mbi), st.randoms())
+def test_the_bytes_do_not_depend_on_the_order_of_the_rows(claims: list[Claim], random: Random) -> None:
+    columns = build_claim_columns(claims)
+    order = list(range(len(claims)))
+    random.shuffle(order)
+    turned = type(columns)(*(getattr(columns, name)[order] for name in type(columns).__slots__))
+    assert encode_claims(turned) == encode_claims(columns)
+
+
+def test_one_changed_element_makes_panels_differ() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    one = build_claim_columns([Claim("1S00E00AA00", 1, 2, at)])
+    for other in (
+        Claim("1S00E00AA01", 1, 2, at),
+        Claim("1S00E00AA00", 2, 2, at),
+        Claim("1S00E00AA00", 1, 3, at),
+        Claim("1S00E00AA00", 1, 2, at.replace(year=2027)),
+        Claim("1S00E00AA00", 1, 2, at, 1),
+        Claim("1S00E00AA00", 1, 2, at, 0, ended=True),
+    ):
+        assert not are_same(one, build_claim_columns([other]))
+
+
+def test_a_patient_id_that_is_no_uuid_is_refused() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(ValueError, match="UUID"):
+        build_observed_columns([Attribution("patient-1", None, at, at, inactive=False)])
+
+
+def test_columns_have_the_promised_types() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    claims = decode_claims(encode_claims(build_claim_columns([Claim("1S00E00AA00", 1, 2, at)])))
+    assert [getattr(claims, name).dtype for name in type(claims).__slots__] == [
+        np.dtype(kind) for kind in (np.uint64, np.int32, np.int32, np.int64, np.uint8, np.bool_)
+    ]
+    observed = decode_observed(
+        encode_observed(build_observed_columns([Attribution(str(UUID(int=1)), None, at, at, False)]))
+    )
+    assert observed.patient_id.shape == (1, 16)
+    assert [getattr(observed, name).dtype for name in type(observed).__slots__] == [
+        np.dtype(kind) for kind in (np.uint8, np.uint64, np.int64, np.int64, np.bool_, np.bool_)
+    ]
+
+
+def test_printing_columns_shows_their_number_only() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    assert repr(build_claim_columns([Claim("1S00E00AA00", 1, 2, at)])) == "ClaimColumns(n=1)"
+    assert repr(build_observed_columns([])) == "ObservedColumns(n=0)"
