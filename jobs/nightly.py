@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jobs.job import Job
 from jobs.slots import Due, LastRun, find_due_nights
@@ -19,7 +18,7 @@ def find_due(now: datetime, organization: Organization, last: LastRun | None) ->
     """Answer tonight's slot in the organisation's zone, and the missed ones; nothing before it is connected."""
     if not organization.base_url or organization.created_at is None:
         return Due()
-    return find_due_nights(now, ZoneInfo(organization.time_zone), organization.created_at, last)
+    return find_due_nights(now, organization.time_zone, organization.created_at, last)
 
 
 def reconcile_one(rt: Runtime, organization_id: str) -> Mapping[str, Any]:

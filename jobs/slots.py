@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-NIGHT_BEGINS = time(3, 30)
-"""Local time from which a night's run is due; between 01:00 and 03:00 clocks are set, so nothing is due then."""
+from service.domain.nights import find_night
+
 CATCH_UP = timedelta(hours=36)
 """A slot older than this is not run any more by itself."""
 RETRY_FAILED_AFTER = timedelta(hours=1)
@@ -33,30 +33,23 @@ class Due:
     is_retry: bool = False
 
 
-def find_night(on: date, zone: ZoneInfo) -> datetime:
-    """Answer when the night of a local date is due, in UTC: 03:30 there, once per date whatever the clocks do.
-
-    In a gap the time after it is taken, of a doubled hour the first.
-    """
-    return datetime.combine(on, NIGHT_BEGINS, tzinfo=zone).astimezone(UTC)
-
-
-def list_nights(after: datetime, now: datetime, zone: ZoneInfo) -> list[datetime]:
+def list_nights(after: datetime, now: datetime, time_zone: str) -> list[datetime]:
     """Answer the nights that became due after one moment and up to now, oldest first."""
+    zone = ZoneInfo(time_zone)
     last = now.astimezone(zone).date()
     first = max(after.astimezone(zone).date(), last - timedelta(days=MOST_MISSED))
     days = (last - first).days + 1
-    nights = (find_night(first + timedelta(days=n), zone) for n in range(days))
+    nights = (find_night(first + timedelta(days=n), time_zone) for n in range(days))
     return [night for night in nights if after < night <= now]
 
 
-def find_due_nights(now: datetime, zone: ZoneInfo, since: datetime, last: LastRun | None) -> Due:
+def find_due_nights(now: datetime, time_zone: str, since: datetime, last: LastRun | None) -> Due:
     """Answer which night to run now and which were missed; `since` is when the organisation began.
 
     The newest night is run, older ones without a row are missed; a night that failed is tried again after an hour, one
     whose process died at once, both within 36 hours.
     """
-    nights = list_nights(last.scheduled_for if last else since, now, zone)
+    nights = list_nights(last.scheduled_for if last else since, now, time_zone)
     if nights:
         return Due(nights[-1], tuple(nights[:-1]))
     return _find_retry(now, last)
@@ -68,13 +61,6 @@ def find_due_hour(now: datetime, since: datetime, last: LastRun | None) -> Due:
     if now < since:
         return Due()
     return Due(hour) if last is None or last.scheduled_for < hour else _find_retry(now, last)
-
-
-def find_next_night(now: datetime, zone: ZoneInfo) -> datetime:
-    """Answer the next night that is still to come."""
-    today = now.astimezone(zone).date()
-    tonight = find_night(today, zone)
-    return tonight if tonight > now else find_night(today + timedelta(days=1), zone)
 
 
 def _find_retry(now: datetime, last: LastRun | None) -> Due:

@@ -119,4 +119,4 @@ def build_runtime(settings: Settings) -> Runtime:
 def _build_clock(settings: Settings) -> Callable[[], datetime]:
     if settings.clock == "system":
         return lambda: datetime.now(UTC)
-    return EmulatorClock(settings.clock.removeprefix("emulator:"))
+    return EmulatorClock(settings.clock.removeprefix("emulator:"), memory=settings.data_dir / "emulator-clock")

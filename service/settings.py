@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 PREFIX = "ROLLCALL_"
 KEY_BYTES = 32
@@ -149,7 +148,7 @@ class _Reader:
             return b""
         try:
             key = base64.b64decode(text, validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
             self.mistakes.append(f"{PREFIX}{name} must be {KEY_BYTES} bytes in base64.")
@@ -207,11 +206,24 @@ class _Reader:
 
 def is_dpc_origin(origin: str) -> bool:
     """True for scheme://host[:port] with nothing behind it; plain http only on loopback."""
-    parts = urlsplit(origin)
+    parts = _split_address(origin)
+    if parts is None:
+        return False
     bare = f"{parts.scheme}://{parts.netloc}" == origin and bool(parts.hostname) and "@" not in parts.netloc
     return bare and (parts.scheme == "https" or _is_loopback_origin(origin))
 
 
 def _is_loopback_origin(origin: str) -> bool:
-    parts = urlsplit(origin)
+    parts = _split_address(origin)
+    if parts is None:
+        return False
     return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1") and not parts.path
+
+
+def _split_address(text: str) -> SplitResult | None:
+    """Answer the parts of an address; None when its host or port cannot be read."""
+    try:
+        parts = urlsplit(text)
+        return parts if parts.port is None or parts.port else None
+    except ValueError:
+        return None

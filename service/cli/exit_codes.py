@@ -56,6 +56,7 @@ EXIT_CODES: Mapping[type[Exception], ExitCode] = {
     storage.StorageUnavailable: ExitCode.UNEXPECTED,
     storage.AlreadyRecorded: ExitCode.REFUSED,
     storage.RecordRefused: ExitCode.REFUSED,
+    storage.SealBroken: ExitCode.SETTINGS,
     SettingsWrong: ExitCode.SETTINGS,
 }
 """A class that is not listed is unexpected; a test compares the table with the trees."""

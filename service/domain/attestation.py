@@ -40,7 +40,7 @@ def check_provenance(text: str, organization_dpc_id: str, practitioner_dpc_id: s
     The server compares nothing but the NPI in the body (contract-v1 14.21), so what it would let pass is refused here:
     another organisation, another practitioner, a time in the future.
     """
-    if not text.isascii() or "\n" in text or len(text) > LONGEST_PROVENANCE:
+    if not (text.isascii() and text.isprintable()) or len(text) > LONGEST_PROVENANCE:
         raise AttestationRefused("The Provenance must be one short line of ASCII.")
     provenance = _read_object(text)
     if provenance.get("resourceType") != "Provenance":

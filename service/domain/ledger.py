@@ -98,6 +98,8 @@ def _find_fault(entry: Entry, expected: int, previous: bytes, organization_id: s
     try:
         leaf = json.loads(entry.leaf)
     except ValueError:
+        leaf = None
+    if not isinstance(leaf, dict):
         return "cannot be read"
     said = (leaf.get("seq"), leaf.get("prev"), leaf.get("organization"))
     if said != (expected, previous.hex(), organization_id):

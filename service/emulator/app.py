@@ -9,8 +9,10 @@ from werkzeug.exceptions import HTTPException
 
 from service.emulator.answers import Refused, refuse_json, refuse_unexpected
 from service.emulator.control import routes
+from service.emulator.preview import build_preview
 from service.emulator.state import State
 from service.emulator.v1 import build_v1
+from service.emulator.v2 import build_v2
 from service.emulator.wire import Wire
 
 log = logging.getLogger("rollcall.emulator")
@@ -22,6 +24,8 @@ def build_app(state: State) -> Flask:
     app.extensions["emulator"] = state
     app.url_map.merge_slashes = False
     app.register_blueprint(build_v1(), url_prefix="/api/v1")
+    app.register_blueprint(build_v2())
+    app.register_blueprint(build_preview())
     app.register_blueprint(routes.build_control(), url_prefix="/_emulator")
     app.register_error_handler(Refused, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_error)

@@ -23,8 +23,10 @@ from service.emulator.clock import Clock, move_by
 from service.emulator.control.onboarding import create_key, create_organization, create_second_group
 from service.emulator.faults import read_fault
 from service.emulator.http import KeepAliveHandler, list_connections
+from service.emulator.preview.calls import create_token
 from service.emulator.state import Limits, State
 from service.emulator.v1.exports.outcomes import save_outcome
+from service.emulator.v2.access.portal import create_system
 
 DEFAULT_PORT = 3002
 
@@ -69,6 +71,16 @@ class Emulator:
     def v1_url(self) -> str:
         """The base of version 1, without a final slash."""
         return self.base_url + "/api/v1"
+
+    @property
+    def v2_url(self) -> str:
+        """The base of version 2, without a final slash."""
+        return self.base_url + "/api/v2"
+
+    @property
+    def preview_url(self) -> str:
+        """The base of the preview, without a final slash."""
+        return self.base_url + "/fhir/v1"
 
     def start(self) -> Self:
         """Listen, and serve on threads of its own."""
@@ -185,6 +197,17 @@ class Emulator:
         """The id of one more empty Group for a practitioner: what two racing POSTs leave (contract-v1 9.4)."""
         with self.state.begin() as connection:
             return create_second_group(connection, organization_id, npi)
+
+    def create_v2_system(self, organization_id: str, pem: str, signature: str) -> dict[str, str]:
+        """What version 2 asks for: `system_id`, `client_token` and `key_id`; refused with contract-v2 3.1's reasons."""
+        wish = {"key": pem, "signature": signature}
+        with self.state.begin() as connection:
+            return create_system(connection, self.state, organization_id, wish)
+
+    def create_preview_token(self, organization_id: str) -> str:
+        """A bearer token for the preview, as its operator hands it out."""
+        with self.state.begin() as connection:
+            return create_token(connection, organization_id)
 
     def golden_macaroon(self) -> str:
         """The admin macaroon in its text form."""

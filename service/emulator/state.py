@@ -41,12 +41,16 @@ class Knobs:
 
     `export_polls`: the poll at which an export is done. `failing_batch`: the batch, counted from 1, at which
     exports fail; 0 is none. `waf_budget`: requests per five minutes and caller, -1 is none; `waf_status`: 403 or 429.
+    `v2_npi_column`: the longest joined NPIs that an export of version 2 takes (contract-v2 T5), -1 is no limit;
+    `v2_bare_addresses`: 1 leaves the scheme out of its addresses (contract-v2 T14).
     """
 
     export_polls: int = 2
     failing_batch: int = 0
     waf_budget: int = -1
     waf_status: int = 403
+    v2_npi_column: int = 50
+    v2_bare_addresses: int = 0
 
 
 @dataclass

@@ -28,6 +28,9 @@ HEAD_LIMIT = 8 * 1024
 GZIP_FROM = 256
 CONTROL = "/_emulator"
 ENTRY = "emulator.entry"
+MARKS = "emulator.marks"  # a set in which the application may leave the two below
+DROPPED = "dropped"  # the emulated server itself crashes
+PLAIN = "plain"  # the answer is never compressed
 
 Answer = tuple[int, Headers, bytes]
 
@@ -68,6 +71,8 @@ class Wire:
         if fault and fault.when == "after":
             self._wait(fault)
             answer = _build_spoiled(replaced) if replaced else answer
+        if DROPPED in environ[MARKS]:
+            _cut(environ)
         entry["status"] = None if fault and fault.cut else answer[0]
         return self._send(environ, start_response, answer, fault)
 
@@ -121,6 +126,7 @@ class Wire:
             }
             self.state.journal.append(entry)
         environ[ENTRY] = entry
+        environ[MARKS] = set()
         return entry
 
 
@@ -162,7 +168,7 @@ def _build_spoiled(fault: Fault) -> Answer:
 
 
 def _compress(environ: WSGIEnvironment, headers: Headers, body: bytes) -> bytes:
-    settled = "Content-Encoding" in headers or "Content-Range" in headers
+    settled = "Content-Encoding" in headers or "Content-Range" in headers or PLAIN in environ.get(MARKS, ())
     if settled or len(body) < GZIP_FROM or "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
         return body
     headers["Content-Encoding"] = "gzip"

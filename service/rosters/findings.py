@@ -56,26 +56,28 @@ WARNING_SENTENCES: dict[str, str] = {
 """Remarks that block nothing (feeds 6)."""
 
 FILE_SENTENCES: dict[str, str] = {
-    "encoding_undecodable": "The file's characters cannot be read; save it as CSV UTF-8.",
+    "encoding_undecodable": "The file's characters cannot be read; save it as UTF-8.",
     "header_unrecognised": "No row of the first twenty names both an MBI and an NPI column; add headings.",
     "header_changed": "The headings differ from those that were mapped for this feed; confirm the mapping again.",
     "ambiguous_columns": "Two columns could be the MBI or the NPI; choose one for this feed.",
-    "ambiguous_sheets": "Not exactly one sheet holds a roster; send one sheet.",
-    "truncated": "The file breaks off inside a quoted cell; send it again, complete.",
+    "ambiguous_sheets": "Not exactly one sheet holds headings of a roster; send one sheet with headings.",
+    "truncated": "The file breaks off before its end; send it again, complete.",
     "count_mismatch": "The count given in the file differs from its rows; send it again, complete.",
     "date_order_conflict": "More than a tenth of the birth dates have no such month; use YYYY-MM-DD.",
     "stale_input": "A newer input of this feed has been applied; send today's.",
-    "too_large": "A line, cell or header is larger than any roster needs; check the export.",
+    "too_large": "The file or a part of it is larger than any roster needs; check the export.",
     "unsupported_format_x12": "X12 files are not read; export the roster as CSV.",
-    "unsupported_format_xlsx": "Excel workbooks are not read; save the sheet as CSV UTF-8.",
-    "unsupported_format_xls": "Old or password-protected Excel workbooks are not read; save the sheet as CSV UTF-8.",
-    "unsupported_format_gzip": "Compressed files are not read; send the file unpacked.",
+    "unsupported_format_xlsx": "This Excel workbook is damaged or unusual; save the sheet as CSV UTF-8.",
+    "unsupported_format_xls": "Excel workbooks of the old kind are not read; save it as .xlsx or as CSV UTF-8.",
+    "unsupported_format_encrypted": "The workbook is protected by a password; save it without one, or as CSV UTF-8.",
+    "unsupported_format_gzip": "The file was compressed twice or is damaged; compress it once, or send it unpacked.",
     "unsupported_format_zip": "Archives are not read; send the file unpacked.",
     "unsupported_format_pdf": "PDF files are not read; export the roster as CSV.",
     "unsupported_format_xml": "XML is not read; send FHIR as JSON, or CSV.",
-    "unsupported_format_hl7v2": "HL7 v2 messages are not read; export the roster as CSV.",
-    "unsupported_format_json": "This JSON is not a roster that is read; send a FHIR Bundle or CSV.",
-    "unsupported_format_ndjson": "NDJSON sets are not read; send a FHIR Bundle or CSV.",
+    "unsupported_format_hl7v2": "These HL7 v2 messages cannot be read; send ADT messages, or CSV.",
+    "unsupported_format_json": "This JSON is not a roster; send pairs of mbi and npi, a FHIR Group or Bundle, or CSV.",
+    "unsupported_format_ndjson": "This NDJSON is not a roster; send FHIR resources, one a line, or CSV.",
+    "unsupported_format_mismatch": "The file is not of the kind that its Content-Type names; correct one of the two.",
 }
 """Faults of a whole file, for which nothing is applied (feeds 6)."""
 

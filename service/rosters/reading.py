@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from service.domain.identifiers import Environment
 from service.rosters.columns.kernels import unpack_codes
 from service.rosters.findings import Finding
+from service.rosters.limits import MAX_ROWS
 
 ALL_PRACTITIONERS = 0
 """The NPI of a removal that concerns every practitioner of the patient."""
@@ -24,7 +25,7 @@ class RosterOptions:
 
     `mode` is the feed's ("snapshot" or "delta"); `column_mapping` maps a role (mbi, npi, first_name ...; see
     `headings.ROLES`) to the heading a person chose, `header_hash` is the header it was chosen for; without
-    `today` no date is compared.
+    `today` no date is compared. More than `max_rows` rows are `too_large`.
     """
 
     environment: Environment
@@ -34,6 +35,7 @@ class RosterOptions:
     column_mapping: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     header_hash: str | None = None
     today: date | None = None
+    max_rows: int = MAX_ROWS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +88,8 @@ class RosterReading:
     """One file as read; with a `file_error` every list is empty and nothing may be applied.
 
     `mode_signal` is none, delta, partial or snapshot (feeds 7.2); `protected` holds the packed MBIs that this
-    input must not remove because one of their rows is wrong.
+    input must not remove because one of their rows is wrong. `as_of_at` and `sequence` are what an envelope
+    states about itself.
     """
 
     format: str
@@ -104,6 +107,8 @@ class RosterReading:
     demographics: Sequence[Demographics] = ()
     practitioner_names: Sequence[PractitionerName] = ()
     declared_count: int | None = None
+    as_of_at: datetime | None = None
+    sequence: str | None = None
 
     @property
     def protected_mbis(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
     StorageError
     ├── StorageUnavailable   locked, full, read-only or out of reach: nothing was written, try again later
     ├── AlreadyRecorded      a row with that key exists
-    └── RecordRefused        a constraint or trigger refused the row
+    ├── RecordRefused        a constraint or trigger refused the row
+    └── SealBroken           a sealed value does not open: changed, moved, or sealed under another key
 
 The texts name constraints and tables, never a value: rows hold patient identifiers.
 """
@@ -41,3 +42,13 @@ class RecordRefused(StorageError):
     """A constraint or trigger refused the row, for instance a change of the append-only ledger."""
 
     code = "record_refused"
+
+
+class SealBroken(StorageError):
+    """A sealed value does not open: changed, moved to another row or organisation, or sealed under another key."""
+
+    code = "seal_broken"
+    default_next_action = "Check that the keys in the settings are the ones this database was written with."
+
+    def __init__(self, message: str = "A sealed value does not open in this place with these keys.") -> None:
+        super().__init__(message)

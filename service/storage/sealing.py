@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, func, select, update
 
+from service.storage.errors import SealBroken as SealBroken
 from service.storage.rows import insert_into
 from service.storage.tables.organizations import data_key
 
@@ -25,17 +26,6 @@ _KEY_ID_BYTES = 16
 _HEAD_BYTES = len(_VERSION) + _KEY_ID_BYTES
 _TAG_BYTES = 16
 _LENGTHS = Struct(">5I")
-
-
-class SealBroken(Exception):
-    """A sealed value does not open: changed, moved to another row or organisation, or sealed under another key."""
-
-    code = "seal_broken"
-    next_action = "Check that the keys in the settings are the ones this database was written with."
-
-    def __init__(self, message: str = "A sealed value does not open in this place with these keys.") -> None:
-        super().__init__(message)
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
@@ -68,7 +69,7 @@ def _without_text(error: Exception) -> Exception:
 def answer_problem(problem: Problem) -> Response:
     """Answer a problem as application/problem+json under /api, else as a page."""
     if _is_for_machines():
-        response = jsonify(problem.write_json(request.path))
+        response = jsonify(problem.write_json(quote(request.path)))
         response.mimetype = "application/problem+json"
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"

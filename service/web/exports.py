@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet cannot be tricked by, and file names that a header cannot be split by."""
+"""Tables as CSV: asked for by Accept, harmless to a spreadsheet, under a name that cannot split a header."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from flask import Response
+from flask import Response, request
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 Cell = str | int | float | bool | None
+
+
+def wants_csv(wish: str | None) -> bool:
+    """Answer whether CSV is wanted: `?format=` decides, else what Accept prefers."""
+    if wish is not None:
+        return wish == "csv"
+    return request.accept_mimetypes.best_match(("application/json", "text/csv"), "application/json") == "text/csv"
 
 
 def escape_cell(cell: Cell) -> str:

@@ -56,6 +56,7 @@ PROBLEM_TYPES: Mapping[type[Exception], ProblemType] = {
     ),
     storage.AlreadyRecorded: ProblemType(HTTPStatus.CONFLICT, "Recorded already"),
     storage.RecordRefused: ProblemType(HTTPStatus.INTERNAL_SERVER_ERROR, "The database refused the record"),
+    storage.SealBroken: ProblemType(HTTPStatus.INTERNAL_SERVER_ERROR, "A sealed value does not open"),
 }
 """The one table from error class to HTTP; a test proves that it covers every class."""
 

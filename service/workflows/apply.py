@@ -27,6 +27,7 @@ from service.workflows.observe import build_group, find_owned, load_groups
 from service.workflows.record import record_fact
 from service.workflows.sending import WRITER, Run, Told, read_members, send_intent, writer_lasts
 from service.workflows.settle import settle_attempts
+from service.workflows.support import find_unsupported
 
 SENDABLE = ("approved", "not-landed")
 
@@ -78,7 +79,8 @@ def apply_plan(
 
     1. Check that a valid sign-off covers exactly this plan, and become the organisation's only writer.
     2. Settle what an earlier run left open; a Group with an unresolved attempt is left alone.
-    3. Read the Groups. Another baseline than the plan's makes the plan stale, and nothing is sent.
+    3. Read the Groups. Another baseline than the plan's makes the plan stale, and so does a roster that no longer
+       supports it; nothing is sent.
     4. Commit the intents, then send them in order, each recorded before its first byte.
     5. A refusal parks what is left for that Group; others go on. Record what became of the plan.
 
@@ -154,14 +156,18 @@ def _start(
         groups = {s.npi: build_group(s, mbis, owned.get(s.npi, frozenset())) for s in states if per_npi[s.npi] == 1}
         expected = _find_expected(connection, keys, organization_id, plan_id, plan)
         run = Run(organization, keys, dpc, token, actor.name, approval, {}, expected, mbis)
-        changed = [npi for npi in expected if digest_group(groups.get(npi) or Group(npi, None)) != expected[npi]]
-        if stored.state == "signed" and not changed:
+        changed = {npi for npi in expected if digest_group(groups.get(npi) or Group(npi, None)) != expected[npi]}
+        unsupported = find_unsupported(rt, connection, keys, organization_id, plan.changes)
+        if stored.state == "signed" and not (changed or unsupported):
             _commit_intents(rt, connection, run, plan_id, plan)
     if stored.state == "signed" and changed:
-        _make_stale(rt, organization_id, plan_id, actor)
+        _make_stale(rt, organization_id, plan_id, actor, "another baseline at DPC")
         raise StalePlan(f"The Groups of {len(changed)} practitioners have changed since the plan was drawn.")
+    if stored.state == "signed" and unsupported:
+        _make_stale(rt, organization_id, plan_id, actor, "not supported by the rosters")
+        raise StalePlan(f"The rosters no longer support the plan for {len(unsupported)} practitioners.")
     for npi in expected:
-        if npi not in changed:
+        if npi not in changed | unsupported:
             run.see(groups.get(npi) or Group(npi, None))
     return run
 
@@ -198,12 +204,10 @@ def _commit_intents(rt: Runtime, connection: Connection, run: Run, plan_id: str,
     _record_plan(rt, connection, organization_id, plan_id, "plan-applying", run.actor, {"calls": len(plan.changes)})
 
 
-def _make_stale(rt: Runtime, organization_id: str, plan_id: str, actor: Actor) -> None:
+def _make_stale(rt: Runtime, organization_id: str, plan_id: str, actor: Actor, cause: str) -> None:
     with rt.database.begin() as connection:
         plans.set_plan_state(connection, organization_id, plan_id, "signed", "stale")
-        _record_plan(
-            rt, connection, organization_id, plan_id, "plan-stale", actor.name, {"cause": "another baseline at DPC"}
-        )
+        _record_plan(rt, connection, organization_id, plan_id, "plan-stale", actor.name, {"cause": cause})
 
 
 @dataclass(slots=True)
@@ -220,7 +224,8 @@ def _send_all(rt: Runtime, run: Run, plan_id: str, progress: Progress) -> _Outco
     outcome, parked = _Outcome([]), {npi for npi in unresolved if npi}
     for npi in sorted(run.expected.keys() - run.groups.keys() - parked):
         parked.add(npi)
-        outcome.refusals.append(RefusedCall(npi, "any", "The Group has changed since.", "Draw a new plan."))
+        text = "The Group or the roster has changed since."
+        outcome.refusals.append(RefusedCall(npi, "any", text, "Draw a new plan."))
     for intent in todo:
         if intent.state not in SENDABLE or (intent.npi in parked):
             continue
@@ -243,7 +248,9 @@ def _try(
         told = send_intent(rt, run, intent, change)
         was_spoken = told.status is not None or told.state == "ambiguous"
         outcome.attestations += change.kind.is_attested and was_spoken
-    except (AppliesSwitchedOff, Busy) as stop:
+    except Busy:
+        raise  # whoever took over writes now and ends the plan
+    except AppliesSwitchedOff as stop:
         told = Told("parked", text=stop.message, next_action=stop.next_action, ends_run=True)
     except Refusal as refusal:
         told = Told("parked", text=refusal.message, next_action=refusal.next_action)

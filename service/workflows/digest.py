@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from service.domain.attribution import is_active
@@ -106,10 +107,15 @@ def _read(rt: Runtime, keys: OrganizationKeys, delivery: Delivery, feed: Feed) -
         environment=Environment(feed.environment),
         mode=_read_mode(delivery, feed),
         content_type=delivery.content_type or None,
+        column_mapping=dict(feed.settings.get("column_mapping", {})),
+        header_hash=feed.settings.get("header_hash"),
         today=rt.now().date(),
     )
     with open_raw_file(keys, rt.settings.uploads_dir, delivery.body_path) as path:
-        return read_roster(path, options)
+        reading = read_roster(path, options)
+    if delivery.mode_signal == "delta" and reading.mode_signal == "none":
+        return replace(reading, mode_signal="delta")  # the file's name said so when it arrived
+    return reading
 
 
 def _read_mode(delivery: Delivery, feed: Feed) -> str:

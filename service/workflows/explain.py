@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from service.domain.attribution import Attribution, judge
-from service.domain.change import Change
+from service.domain.change import PlannedPatient
 from service.domain.errors import InvalidInput, NotFound
 from service.domain.identifiers import mask_mbi
 from service.domain.people import Action, Actor, check_may
@@ -151,12 +151,13 @@ def _tell_attempts(
             continue
         intent = intents.load_intent(connection, organization_id, attempt.intent_id)
         change = read_members(connection, keys, intent)
-        if mbi not in {p.mbi for p in change.patients}:
+        patient = next((p for p in change.patients if p.mbi == mbi), None)
+        if patient is None:
             continue
         if intent.plan_id not in seen:
             seen.add(intent.plan_id)
             yield from _tell_plan(connection, organization_id, intent.plan_id)
-        yield from _tell_attempt(attempt, intent, change, entries.get(attempt.id))
+        yield from _tell_attempt(attempt, intent, patient, entries.get(attempt.id))
 
 
 def _tell_plan(connection: Connection, organization_id: str, plan_id: str) -> Iterator[Link]:
@@ -169,9 +170,11 @@ def _tell_plan(connection: Connection, organization_id: str, plan_id: str) -> It
         yield Link(sign_off.signed_at, "sign-off", sentence, f"sign-off {sign_off.id}")
 
 
-def _tell_attempt(attempt: Attempt, intent: Intent, change: Change, seq: int | None) -> Iterator[Link]:
+def _tell_attempt(attempt: Attempt, intent: Intent, patient: PlannedPatient, seq: int | None) -> Iterator[Link]:
     spoken = "with an attestation" if attempt.provenance else "without an attestation"
-    sentence = f"Sent to DPC {spoken}: {intent.kind}, attempt {attempt.n}."
+    where = f"row {patient.line}" if patient.line else "the patient's absence"
+    evidence = f"on the evidence of delivery {patient.delivery}, {where}"
+    sentence = f"Sent to DPC {spoken}: {intent.kind}, attempt {attempt.n}, {evidence}."
     kind = "attestation" if attempt.provenance else "call"
     yield Link(attempt.sent_at, kind, sentence, f"ledger entry {seq}, attempt {attempt.id}")
     if attempt.outcome_at:

@@ -20,8 +20,12 @@ from service.storage.sealing import OrganizationKeys
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What three reads showed: the Groups, and the ids by which DPC knows patients (MBI) and practitioners (NPI)."""
+    """What three reads showed: the Groups, and the ids by which DPC knows patients (MBI) and practitioners (NPI).
 
+    `began_at` is from before the first read: what is known from later than that is not overwritten.
+    """
+
+    began_at: datetime
     groups: tuple[GroupState, ...]
     patients: Mapping[str, str] = field(repr=False)
     practitioners: Mapping[str, str]
@@ -31,9 +35,10 @@ def look_at_dpc(rt: Runtime, dpc: DpcClient, organization_id: str) -> Sighting:
     """Read practitioners, patients and Groups of the organisation: three calls, however many practitioners."""
     with rt.database.read() as connection:
         expected = patients.count_patients(connection, organization_id)
+    began_at = rt.now()
     known_practitioners = {p.npi: p.practitioner_id for p in dpc.read_practitioners()}
     known_patients = {p.mbi: p.patient_id for p in dpc.read_patients(expected)}
-    return Sighting(tuple(dpc.read_groups()), known_patients, known_practitioners)
+    return Sighting(began_at, tuple(dpc.read_groups()), known_patients, known_practitioners)
 
 
 def remember_sighting(
@@ -45,14 +50,15 @@ def remember_sighting(
     practitioners.set_dpc_ids(connection, organization_id, sighting.practitioners)
     mbis = {patient_id: mbi for mbi, patient_id in sighting.patients.items()}
     per_practitioner = Counter(state.npi for state in sighting.groups)
-    groups: dict[str, Group] = {}
     owned = find_owned(connection, keys, organization_id)
+    groups = _find_newer(connection, keys, organization_id, sighting.began_at)
+    newer = frozenset(groups)
     for state in sighting.groups:
-        if per_practitioner[state.npi] == 1:
+        if per_practitioner[state.npi] == 1 and state.npi not in newer:
             group = build_group(state, mbis, owned.get(state.npi, frozenset()))
             groups[state.npi] = group
             save_group(connection, keys, organization_id, group, now)
-    _forget_gone(connection, keys, organization_id, per_practitioner.keys(), now)
+    _forget_gone(connection, keys, organization_id, per_practitioner.keys() | newer, now)
     described = patients.find_described_mbis(connection, keys, organization_id)
     named = practitioners.find_practitioners(connection, organization_id).values()
     return Observed(
@@ -98,6 +104,16 @@ def find_owned(connection: Connection, keys: OrganizationKeys, organization_id: 
     """Answer, per practitioner, the patient ids whose attribution we attested or adopted."""
     groups = load_groups(connection, keys, organization_id)
     return {npi: frozenset(a.patient_id for a in group.attributions if a.owned) for npi, group in groups.items()}
+
+
+def _find_newer(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, began_at: datetime
+) -> dict[str, Group]:
+    """Answer the Groups that another process has saved since a look began: a call of its own landed meanwhile."""
+    heads = panels.find_panel_heads(connection, organization_id, side="observed")
+    newer = {head.npi for head in heads if head.read_at and head.read_at > began_at}
+    known = load_groups(connection, keys, organization_id) if newer else {}
+    return {npi: known[npi] for npi in newer}
 
 
 def _forget_gone(

@@ -8,6 +8,7 @@ from datetime import datetime
 from service.domain.canonical import write_time
 from service.domain.errors import Conflict, InvalidInput
 from service.domain.people import Action, Actor, check_may
+from service.rosters.names import find_name_signal
 from service.runtime import Runtime
 from service.storage import deliveries, feeds
 from service.storage.connection import Connection
@@ -138,6 +139,7 @@ def _record_delivery(
             size=stored.size,
             content_type=upload.content_type or "",
             mode=upload.mode,
+            mode_signal=find_name_signal(upload.filename),
             as_of_at=upload.as_of_at,
             sequence=upload.sequence,
             idempotency_key=upload.idempotency_key,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-
-def _load(name: str, path: Path) -> None:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-
-
 _HERE = Path(__file__).parent
-_load("web_stage", _HERE.parent / "integration" / "web" / "stage.py")
-_load("browser_theatre", _HERE / "theatre.py")
+for _folder in (_HERE, _HERE.parent / "integration" / "web"):
+    if str(_folder) not in sys.path:
+        sys.path.append(str(_folder))
 
 from browser_theatre import Theatre, launch_chromium, open_theatre  # noqa: E402
 

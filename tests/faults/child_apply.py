@@ -9,9 +9,6 @@ import os
 import signal
 import sys
 from dataclasses import replace
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parents[1] / "kit"), str(Path(__file__).parents[2])]
 
 from dying import DyingDatabase
 

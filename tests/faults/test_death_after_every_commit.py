@@ -29,7 +29,7 @@ AFTER_SOMETHING_OUTSIDE = [
     for n, name in enumerate(name_commits(), start=1)
     if name.startswith(("outcome", "intents", "plan"))
 ]
-"""Between these commits and the ones before them DPC was asked or told something; before the others, nothing happens."""
+"""Between these commits and the ones before them DPC was asked or told something."""
 
 
 def die(practice: Practice, plan_id: str, **when: int) -> None:
@@ -63,9 +63,10 @@ def test_death_right_after_a_commit_changes_nothing_in_the_end(waiting: Any, n: 
 
 
 @pytest.mark.parametrize("n", COMMITS)
-def test_death_right_after_a_commit_changes_nothing_in_the_end_on_postgresql(waiting_on_postgresql: Any, n: int) -> None:
-    die(waiting_on_postgresql.practice, waiting_on_postgresql.plan_id, after=n)
-    recover(waiting_on_postgresql.practice, waiting_on_postgresql.plan_id)
+def test_death_right_after_a_commit_changes_nothing_on_postgresql(waiting_on_postgresql: Any, n: int) -> None:
+    waiting = waiting_on_postgresql
+    die(waiting.practice, waiting.plan_id, after=n)
+    recover(waiting.practice, waiting.plan_id)
 
 
 @pytest.mark.parametrize("n", AFTER_SOMETHING_OUTSIDE)

@@ -1,4 +1,4 @@
-"""A call whose answer is lost, or says nothing, is settled by reading after the quiet time, never by saying it again."""
+"""A call whose answer is lost is settled by reading after the quiet time, never by saying it again."""
 
 from __future__ import annotations
 

@@ -36,9 +36,7 @@ def send_add(practice: Practice, attempt: Attempt, provenance: str | None = None
         dpc.read_practitioners()
         (group,) = dpc.find_groups_by_npi(str(attempt.npi))
         members = [m.patient_id for m in group.members if not m.inactive][:1]
-        dpc.add_to_group(
-            group.group_id, str(attempt.npi), members, provenance or str(attempt.provenance), attempt.id
-        )
+        dpc.add_to_group(group.group_id, str(attempt.npi), members, provenance or str(attempt.provenance), attempt.id)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from practice import ADA, BRUNO, CORA, OPERATOR, Practice, check_settled, find_f
 from service.workflows.reconcile import reconcile_organization
 
 CHILD = Path(__file__).parent / "child_apply.py"
+TESTS = Path(__file__).parents[1]
 WANTED = {ADA: [*range(1, 11), 30], BRUNO: range(20, 26), CORA: [40, 41]}
 
 
@@ -34,7 +35,8 @@ def write_environ(practice: Practice) -> dict[str, str]:
         **{name: base64.b64encode(key).decode() for name, key in keys.items()},
     }
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")}
-    return plain | {f"ROLLCALL_{name}": value for name, value in named.items()}
+    path = os.pathsep.join([str(TESTS / "kit"), str(TESTS.parent)])
+    return plain | {"PYTHONPATH": path} | {f"ROLLCALL_{name}": value for name, value in named.items()}
 
 
 @pytest.mark.parametrize(

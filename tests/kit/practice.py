@@ -264,9 +264,9 @@ def find_faults(practice: Practice) -> list[str]:
     found += [f"attempt {one} was sent {n} times" for one, n in Counter(sent).items() if n > 1]
     found += ["a repetition changed its Provenance" for texts in words.values() if len(texts) > 1]
     for intent_id, intent in states.items():
-        if intent.npi and intent.state in ("landed", "not-landed", "refused"):
-            if (intent.state == "landed") != (effects[intent_id] == 1):
-                found.append(f"an intent is recorded as {intent.state} but took effect {effects[intent_id]} times")
+        is_settled = bool(intent.npi) and intent.state in ("landed", "not-landed", "refused")
+        if is_settled and (intent.state == "landed") != (effects[intent_id] == 1):
+            found.append(f"an intent is recorded as {intent.state} but took effect {effects[intent_id]} times")
     verified = verify_ledger(practice.rt)
     if not verified.ok:
         found.append(f"the ledger does not verify: {verified.fault}")

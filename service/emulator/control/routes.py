@@ -14,8 +14,10 @@ from service.emulator.answers import JSON, build_response, refuse_json
 from service.emulator.clock import Clock, move_by, read_instant
 from service.emulator.control.onboarding import create_key, create_organization, create_second_group
 from service.emulator.faults import read_fault
+from service.emulator.preview.calls import create_token
 from service.emulator.state import State
 from service.emulator.v1.exports.outcomes import load_outcomes, save_outcome
+from service.emulator.v2.control import list_v2_controls
 
 
 def build_control() -> Blueprint:
@@ -37,10 +39,13 @@ def build_control() -> Blueprint:
         ("POST", "/organizations", add_organization),
         ("POST", "/organizations/<organization_id>/keys", add_key),
         ("POST", "/organizations/<organization_id>/groups", add_group),
+        ("POST", "/organizations/<organization_id>/preview-tokens", add_preview_token),
         ("GET", "/golden-macaroon", show_golden),
     ]
     for method, rule, view in routes:
         blueprint.add_url_rule(rule, endpoint=view.__name__, view_func=view, methods=[method])
+    for method, rule, endpoint, view in list_v2_controls():
+        blueprint.add_url_rule(rule, endpoint=endpoint, view_func=view, methods=[method])
     return blueprint
 
 
@@ -205,6 +210,12 @@ def add_group(organization_id: str) -> Response:
     npi = str(_read_object().get("npi"))
     with _state().begin() as connection:
         return _answer({"id": create_second_group(connection, organization_id, npi)}, 201)
+
+
+def add_preview_token(organization_id: str) -> Response:
+    """What the operator of the preview does: a bearer token without end."""
+    with _state().begin() as connection:
+        return _answer({"token": create_token(connection, organization_id)}, 201)
 
 
 def show_golden() -> Response:

@@ -51,13 +51,20 @@ def _check_types(tree: Mapping[str, Any]) -> None:
     """Every element that is read must have its JSON type, wherever it stands: else 500 before any rule."""
     if _find(tree, "type", str) not in (None, *TYPES):
         raise refuse_internal()
-    _find(tree, "actual", bool), _find(tree, "name", str)
+    _find(tree, "actual", bool)
+    _find(tree, "name", str)
     for member in _list(tree, "member"):
         entity = _find(member, "entity", dict) or {}
-        _find(entity, "type", str), _read_identifier(entity)
+        _check_reference(entity)
         for extension in _list(member, "extension"):
             reference = _find(extension, "valueReference", dict) or {}
-            _find(extension, "url", str), _find(reference, "type", str), _read_identifier(reference)
+            _find(extension, "url", str)
+            _check_reference(reference)
+
+
+def _check_reference(reference: Mapping[str, Any]) -> None:
+    _find(reference, "type", str)
+    _read_identifier(reference)
 
 
 def _find(tree: Mapping[str, Any], name: str, kind: type[Value]) -> Value | None:

@@ -60,11 +60,12 @@ def _check_model(tree: _Tree) -> None:
     tree.text("recorded")
     for concept in (*tree.children("reason"), *(r for a in tree.children("agent") for r in a.children("role"))):
         for coding in concept.children("coding"):
-            coding.text("system"), coding.text("code")
+            coding.texts("system", "code")
     for agent in tree.children("agent"):
         agent.child("who").text("reference")
         behalf = agent.child("onBehalfOf")
-        behalf.text("type"), behalf.child("identifier").text("system"), behalf.child("identifier").text("value")
+        behalf.text("type")
+        behalf.child("identifier").texts("system", "value")
 
 
 class _Tree:
@@ -78,6 +79,9 @@ class _Tree:
         if value is not None and not isinstance(value, str):
             raise _Mismatch
         return value or ""
+
+    def texts(self, *names: str) -> tuple[str, ...]:
+        return tuple(self.text(name) for name in names)
 
     def child(self, name: str) -> _Tree:
         value = self._raw.get(name)
@@ -113,7 +117,7 @@ def _find_instant(text: str) -> datetime | None:
 
 def _is_single(concepts: list[_Tree], wanted: tuple[str, str]) -> bool:
     codings = concepts[0].children("coding") if len(concepts) == 1 else []
-    return len(codings) == 1 and (codings[0].text("system").lower(), codings[0].text("code").lower()) == wanted
+    return len(codings) == 1 and tuple(map(str.lower, codings[0].texts("system", "code"))) == wanted
 
 
 def _check_reason(tree: _Tree) -> None:

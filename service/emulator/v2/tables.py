@@ -101,10 +101,3 @@ files = Table(
     Column("count", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
-
-outcomes = Table(
-    "v2_outcomes",
-    metadata,
-    Column("mbi", String, primary_key=True),
-    Column("outcome", String, nullable=False),
-)

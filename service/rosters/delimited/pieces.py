@@ -24,7 +24,8 @@ from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, NO_NPI, view_strings
 from service.rosters.delimited.rows import RowSorter, TableRows
 from service.rosters.delimited.table import TRAILER_WORDS, Layout, TableBroken
-from service.rosters.encoding import Source, is_utf8
+from service.rosters.encoding import Source, Undecodable, is_utf8
+from service.rosters.limits import MAX_FIELD, MAX_LINE_BYTES
 from service.rosters.reading import RosterOptions
 
 PIECE_BYTES = 4 << 20
@@ -72,9 +73,12 @@ class PieceReader:
         )
 
     def read(self, piece: bytes) -> Piece:
-        """Answers a piece of whole lines; raises Declined and NotUtf8."""
+        """Answers a piece of whole lines; raises Declined, NotUtf8, TableBroken and Undecodable."""
+        if b"\0" in piece:
+            raise Undecodable
         if not is_utf8(piece):
             raise NotUtf8
+        self._check_long_lines(piece)
         content = np.frombuffer(piece, np.uint8)
         if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
             raise Declined
@@ -135,6 +139,21 @@ class PieceReader:
                 judged.verdict[row] = NO_ROW
         return Piece(judged, sorter.build_ragged(), tuple(sorter.counts), line_count)
 
+    def _check_long_lines(self, piece: bytes) -> None:
+        """Raises TableBroken for a line or a cell larger than any roster's, Declined where no line feed ends lines."""
+        for start, stop in _iter_long_lines(piece):
+            line = piece[start:stop]
+            if b"\r" in line[:-1]:
+                raise Declined
+            if len(line) > MAX_LINE_BYTES:
+                raise TableBroken("too_large")
+            try:
+                row = next(csv.reader([line.decode("utf-8")], delimiter=self._layout.delimiter, strict=True), [])
+            except csv.Error as error:
+                raise Declined from error
+            if max(map(len, row), default=0) > MAX_FIELD:
+                raise TableBroken("too_large")
+
     def _split(self, piece: bytes, ends: NDArray[np.intp], line: int) -> list[str]:
         start = int(ends[line - 1]) + 1 if line else 0
         text = piece[start : int(ends[line])].decode("utf-8").removesuffix("\r")
@@ -145,7 +164,7 @@ class PieceReader:
 
 
 def read_pieces(source: Source, layout: Layout, options: RosterOptions) -> TableRows:
-    """Answers every row behind the header; raises Declined, NotUtf8 and TableBroken."""
+    """Answers every row behind the header; raises Declined, NotUtf8, TableBroken and Undecodable."""
     reader = PieceReader(layout, options)
     parts: list[Piece] = []
     with source.open() as stream:
@@ -175,6 +194,24 @@ def iter_pieces(stream: BinaryIO) -> Iterator[bytes]:
             return
         yield piece
         start += len(piece)
+
+
+def _iter_long_lines(piece: bytes) -> Iterator[tuple[int, int]]:
+    """Yields where lines begin and end that are longer than a cell may be.
+
+    Such a line covers a whole block of half that size, so that most pieces are settled by one search a block.
+    """
+    half, place = MAX_FIELD // 2, 0
+    while place + half <= len(piece):
+        if piece.find(b"\n", place, place + half) >= 0:
+            place += half
+            continue
+        start = piece.rfind(b"\n", 0, place) + 1
+        end = piece.find(b"\n", place + half)
+        stop = end if end >= 0 else len(piece)
+        if stop - start > MAX_FIELD:
+            yield start, stop
+        place = stop + 1
 
 
 def check_quotes(content: NDArray[np.uint8], delimiter: int) -> None:

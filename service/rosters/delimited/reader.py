@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from service.rosters.delimited.table import (
     NOT_PAIR_SHAPED,
     SHAPED_RIGHT,
     Layout,
+    Row,
     TableBroken,
     find_layout,
     find_trailer,
@@ -25,11 +26,11 @@ from service.rosters.delimited.table import (
 )
 from service.rosters.encoding import Source, Undecodable, is_utf8, open_source, transcode_source
 from service.rosters.findings import CODE_INDEX, Findings
+from service.rosters.names import find_name_signal
 from service.rosters.people import build_people
 from service.rosters.reading import PractitionerName, RosterOptions, RosterReading
 from service.rosters.values import find_name
 
-_DELTA_NAME = re.compile("turnover|changes|delta", re.IGNORECASE)
 _DATE_ORDER_LIMIT = 0.1
 
 
@@ -55,12 +56,13 @@ def _read_source(source: Source, options: RosterOptions) -> RosterReading:
             return replace(blank, file_error="header_changed" if options.header_hash else "header_unrecognised")
         blank = replace(blank, header_hash=layout.header.hash)
         if layout.kind == "practitioners":
-            return _read_practitioners(source, layout, replace(blank, format="practitioners_csv"), options)
+            blank = replace(blank, format="practitioners_csv")
+            return read_practitioners(iter_table(source, layout), layout, blank, options)
         if "action" in layout.header.columns:
             blank = replace(blank, mode_signal="delta")
         if layout.header.error:
             return replace(blank, file_error=layout.header.error)
-        return _build_reading(_read_table(source, layout, options), layout, blank, options)
+        return build_table_reading(_read_table(source, layout, options), layout, blank, options)
     except TableBroken as broken:
         return replace(blank, file_error=broken.code)
 
@@ -89,10 +91,15 @@ def _read_head(source: Source) -> str:
 
 def _find_name_signal(path: Path, options: RosterOptions) -> str:
     """Answers "delta" when the file's name says so (feeds 7.2)."""
-    return "delta" if _DELTA_NAME.search(options.filename or path.name) else "none"
+    return find_name_signal(options.filename or path.name) or "none"
 
 
-def _build_reading(table: TableRows, layout: Layout, blank: RosterReading, options: RosterOptions) -> RosterReading:
+def build_table_reading(
+    table: TableRows, layout: Layout, blank: RosterReading, options: RosterOptions
+) -> RosterReading:
+    """Answers the reading of a table's rows, or its file error; `blank` is what is known of the file."""
+    if sum(len(part.line) for part in table.parts) > options.max_rows:
+        return replace(blank, file_error="too_large")
     rows, cells = join_judged(table.parts), _join_people(table)
     table = replace(table, parts=())  # the rows are joined: twice in memory is once too often
     found = assemble_rows(rows, table.ragged, ended_is_absent=options.mode == "snapshot")
@@ -137,15 +144,17 @@ def _are_shaped_right(found: Assembly) -> bool:
     return found.data_rows > 0 and found.data_rows - wrong >= found.data_rows * SHAPED_RIGHT
 
 
-def _read_practitioners(source: Source, layout: Layout, blank: RosterReading, options: RosterOptions) -> RosterReading:
+def read_practitioners(
+    rows: Iterable[Row], layout: Layout, blank: RosterReading, options: RosterOptions
+) -> RosterReading:
     """Answers the names of practitioners; a wrong NPI is a finding that blinds nobody, as no patient is meant."""
     names: list[PractitionerName] = []
     faults: list[tuple[int, str]] = []
-    columns, width, rows = layout.header.columns, layout.header.width, 0
-    for line, cells in iter_table(source, layout):
+    columns, width, count = layout.header.columns, layout.header.width, 0
+    for line, cells in rows:
         if is_blank_row(cells) or find_trailer(cells):
             continue
-        rows += 1
+        count += 1
         npi = read_npi(cells[columns["npi"]], options.environment) if len(cells) == width else None
         if npi is None or npi.value is None:
             faults.append((line, (npi and npi.code) or "ragged_row"))
@@ -155,4 +164,4 @@ def _read_practitioners(source: Source, layout: Layout, blank: RosterReading, op
     lines = np.array([line for line, _ in faults], np.int32)
     codes = np.array([CODE_INDEX[code] for _, code in faults], np.uint8)
     findings = Findings(lines, codes, np.zeros(len(faults), np.bool_))
-    return replace(blank, data_rows=rows, findings=findings, practitioner_names=tuple(names))
+    return replace(blank, data_rows=count, findings=findings, practitioner_names=tuple(names))

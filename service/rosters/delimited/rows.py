@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from service.domain.identifiers import Environment, pack_mbi, read_mbi
 from service.rosters.columns.assemble import Ragged
 from service.rosters.columns.evaluate import Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, build_strings
-from service.rosters.delimited.table import Layout, Row, find_trailer, is_blank_row, iter_rows
-from service.rosters.encoding import Source
+from service.rosters.delimited.table import Layout, Row, TableBroken, find_trailer, is_blank_row, iter_rows
+from service.rosters.encoding import Source, Undecodable
+from service.rosters.limits import MAX_LINE_BYTES
 from service.rosters.reading import RosterOptions
 
 _BATCH_ROWS = 50_000
@@ -63,16 +64,26 @@ class RowSorter:
 
 
 def read_rows(source: Source, layout: Layout, options: RosterOptions) -> TableRows:
-    """Answers every row behind the header; raises TableBroken, and UnicodeDecodeError for bytes that are not UTF-8."""
+    """Answers every row behind the header.
+
+    Raises TableBroken, Undecodable, and UnicodeDecodeError for bytes that are not UTF-8.
+    """
+    return judge_rows(iter_table(source, layout), layout, options)
+
+
+def judge_rows(rows: Iterable[Row], layout: Layout, options: RosterOptions) -> TableRows:
+    """Answers rows of cells as columns, without blank rows and trailers; raises TableBroken for too many."""
     sorter = RowSorter(layout, options.environment)
     parts: list[Judged] = []
     batch: list[Row] = []
-    for line, cells in iter_table(source, layout):
+    for line, cells in rows:
         if sorter.is_data(line, cells):
             batch.append((line, cells))
         if len(batch) >= _BATCH_ROWS:
             parts.append(_judge(batch, layout, options))
             batch = []
+            if sum(len(part.line) for part in parts) > options.max_rows:
+                raise TableBroken("too_large")
     if batch or not parts:
         parts.append(_judge(batch, layout, options))
     return TableRows(tuple(parts), sorter.build_ragged(), tuple(sorter.counts))
@@ -81,9 +92,19 @@ def read_rows(source: Source, layout: Layout, options: RosterOptions) -> TableRo
 def iter_table(source: Source, layout: Layout) -> Iterator[Row]:
     """Yields the rows behind the header with the physical line of their start."""
     with source.open() as binary, io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
-        for line, cells in iter_rows(text, layout.delimiter):
+        for line, cells in iter_rows(_iter_lines(text), layout.delimiter):
             if line >= layout.first_line:
                 yield line, cells
+
+
+def _iter_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Yields lines with their ends, none of them whole that is longer than a roster's; raises as `read_rows`."""
+    while line := text.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise TableBroken("too_large")
+        if "\0" in line:
+            raise Undecodable
+        yield line
 
 
 def _judge(batch: list[Row], layout: Layout, options: RosterOptions) -> Judged:

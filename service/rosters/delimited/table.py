@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from service.domain.identifiers import EDGE_BLANKS, LOOSE_ALPHABETS, Environment, read_mbi, read_npi
 from service.rosters.headings import Header, find_practitioner_header, find_roster_header
+from service.rosters.limits import MAX_COLUMNS, MAX_FIELD
 from service.rosters.reading import RosterOptions
 
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_ROWS = 20
 HEAD_BYTES = 1 << 18
-MAX_COLUMNS = 4_000
 SHAPED_RIGHT = 0.9
 """The part of the rows that must look like pairs where there is no header."""
 
@@ -65,6 +65,8 @@ def iter_rows(lines: Iterable[str], delimiter: str, first_line: int = 1) -> Iter
     start = 0
     try:
         for cells in reader:
+            if max(map(len, cells), default=0) > MAX_FIELD:
+                raise TableBroken("too_large")
             yield first_line + start, cells
             start = reader.line_num
     except csv.Error as error:
@@ -76,11 +78,11 @@ def find_layout(head: str, options: RosterOptions) -> Layout | None:
     lines = io.StringIO(head, newline="")
     heads = {delimiter: _read_head(lines, delimiter) for delimiter in DELIMITERS}
     for delimiter, rows in heads.items():
-        layout = _find_roster(rows, delimiter, options)
+        layout = find_roster_layout(rows, options, delimiter)
         if layout:
             return layout
     for delimiter, rows in heads.items():
-        layout = _find_practitioners(rows, delimiter)
+        layout = find_practitioner_layout(rows, delimiter)
         if layout:
             return layout
     for delimiter, rows in heads.items():
@@ -122,7 +124,8 @@ def _read_head(lines: io.StringIO, delimiter: str) -> list[Row]:
     return rows
 
 
-def _find_roster(rows: list[Row], delimiter: str, options: RosterOptions) -> Layout | None:
+def find_roster_layout(rows: list[Row], options: RosterOptions, delimiter: str = "") -> Layout | None:
+    """Answers the layout of a table whose first rows hold an MBI and an NPI heading; raises TableBroken."""
     for index, (line, cells) in enumerate(rows[:HEADER_ROWS]):
         header = find_roster_header(cells, options.column_mapping, options.header_hash)
         if header:
@@ -132,7 +135,8 @@ def _find_roster(rows: list[Row], delimiter: str, options: RosterOptions) -> Lay
     return None
 
 
-def _find_practitioners(rows: list[Row], delimiter: str) -> Layout | None:
+def find_practitioner_layout(rows: list[Row], delimiter: str = "") -> Layout | None:
+    """Answers the layout of a list of practitioners, if its first rows have the headings of one."""
     for index, (line, cells) in enumerate(rows[:HEADER_ROWS]):
         header = find_practitioner_header(cells)
         if header:

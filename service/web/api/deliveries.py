@@ -14,9 +14,8 @@ from service.runtime import Runtime
 from service.web.access import FEED_WRITE, STATUS_READ, for_machines, load_actor, load_organization_id
 from service.web.api.digests import read_upload
 from service.web.api.paging import Page, cut_page, read_number_cursor
-from service.web.api.section import Route, Section
-from service.web.exports import Cell, build_csv_answer
-from service.web.negotiation import wants_csv
+from service.web.api.section import CSV_DOC, Route, Section
+from service.web.exports import Cell, build_csv_answer, wants_csv
 from service.web.places import find_pool, find_runtime
 from service.web.problems import RETRY_SECONDS
 from service.web.security import UPLOAD_LIMIT
@@ -43,6 +42,12 @@ _HEADERS = {
     "Content-Digest": "sha-256=:BASE64: (RFC 9530); checked against the bytes. Digest works too.",
 }
 _UPLOAD_DOC = {
+    "responses": {
+        200: {
+            "description": "The same bytes came before; this is their first receipt.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Delivery"}}},
+        }
+    },
     "requestBody": {
         "required": True,
         "description": "The file itself, at most 64 MiB.",
@@ -70,7 +75,7 @@ def post_delivery(feed: str) -> Any:
     """Post a roster file.
 
     202 with Location for a new file; 200 with the first receipt when the same bytes came before. The file is read
-    in the background: follow Location until the state is no longer `received`.
+    in the background: follow Location until the state is no longer received.
     """
     runtime, organization_id = find_runtime(), load_organization_id()
     if not may_receive(runtime, organization_id):
@@ -107,7 +112,7 @@ def get_delivery(delivery: str) -> Any:
 
 
 @section.route(
-    Route("/deliveries/<delivery>/findings", FindingPage, query=TableQuery, errors=(404, 422)),
+    Route("/deliveries/<delivery>/findings", FindingPage, query=TableQuery, errors=(404, 422), more=CSV_DOC),
     for_machines(STATUS_READ, FEED_WRITE),
 )
 def list_findings(query: dict[str, Any], delivery: str) -> Any:

@@ -11,7 +11,7 @@ from flask_smorest import Api  # type: ignore[import-untyped]
 from schemas.api.problem import ProblemSchema
 from service.web.access import open_to_all
 from service.web.api import deliveries, plans, practitioners, proof, reports, status, token
-from service.web.api.section import PREFIX
+from service.web.api.section import PREFIX, PROBLEM_JSON
 from service.web.problems import PROBLEM_TYPES
 
 SECTIONS = (token, deliveries, plans, practitioners, reports, proof, status)
@@ -39,15 +39,23 @@ def register_api(app: Flask) -> None:
             "openapi_version": "3.1.0",
             "info": {
                 "description": "Post rosters, read plans, sign and apply them, read the proof. "
-                "Lists are paged by `limit` and `cursor`; errors are application/problem+json."
+                "Lists are paged by limit and cursor; errors are application/problem+json."
             },
         },
     )
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for module in SECTIONS:
         api.register_blueprint(module.section.blueprint)
-    app.extensions["openapi"] = api.spec.to_dict()
+    app.extensions["openapi"] = _name_problems(api.spec.to_dict())
     app.register_blueprint(pages)
+
+
+def _name_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the shared error answers the media type that they really have."""
+    for answer in document["components"]["responses"].values():
+        (body,) = answer["content"].values()
+        answer["content"] = {PROBLEM_JSON: body}
+    return document
 
 
 @pages.get(f"{PREFIX}/openapi.json")

@@ -7,16 +7,17 @@ from typing import Any
 from schemas.api.reports import ReportQuery, ReportSchema
 from service.domain.errors import NotFound
 from service.web.access import PLANS_READ, for_machines, load_actor, load_organization_id
-from service.web.api.section import Route, Section
-from service.web.exports import build_csv_answer
-from service.web.negotiation import wants_csv
+from service.web.api.section import CSV_DOC, Route, Section
+from service.web.exports import build_csv_answer, wants_csv
 from service.web.places import find_runtime
 from service.workflows.report import REPORT_KINDS, Report, build_report
 
 section = Section("reports", "Tables for officers and auditors.")
 
 
-@section.route(Route("/reports/<kind>", ReportSchema, query=ReportQuery, errors=(404, 422)), for_machines(PLANS_READ))
+@section.route(
+    Route("/reports/<kind>", ReportSchema, query=ReportQuery, errors=(404, 422), more=CSV_DOC), for_machines(PLANS_READ)
+)
 def get_report(query: dict[str, Any], kind: str) -> Any:
     """Make one report, as JSON or CSV; making it is recorded."""
     report = load_report(kind)

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint as FlaskBlueprint
+from flask import Request
 from flask_smorest import Blueprint  # type: ignore[import-untyped]
 from marshmallow import Schema
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest
 
 from schemas.api.problem import ProblemSchema
 from service.web.access import AccessRule, View
 
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
+CSV_DOC = {"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}}
+"""The part of a description that names CSV as a second shape of the answer."""
 
 
 class _StrictParser(FlaskParser):
@@ -24,6 +28,13 @@ class _StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = dict.fromkeys(  # type: ignore[assignment]
         FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION
     )
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Read the body; one that is nested beyond reason is as unreadable as one that is no JSON."""
+        try:
+            return super().load_json(req, schema)
+        except RecursionError:
+            raise BadRequest from None
 
 
 class _Blueprint(Blueprint):  # type: ignore[misc]

@@ -32,6 +32,9 @@ MARKS = {
 }
 """The mark of each kind of change; always shown beside its word."""
 
+KIND_WORDS = {"create": "add, in a new Group"}
+"""Where the kind of a change is not the word for people: one patient's part in a Group's creation."""
+
 BUCKET_WORDS = {
     "expired": "expired",
     "0-7": "0–7 days",
@@ -97,6 +100,7 @@ def _furnish() -> dict[str, Any]:
     return {
         "notice": NOTICE,
         "marks": {kind.value: mark for kind, mark in MARKS.items()},
+        "kind_words": KIND_WORDS,
         "buckets": [bucket.name for bucket in BUCKETS],
         "bucket_words": BUCKET_WORDS,
         "cause_words": CAUSE_WORDS,

@@ -1,9 +1,10 @@
-"""A running emulator, an onboarded organisation, and scenes with practitioners and patients."""
+"""A running emulator or another DPC, an onboarded organisation, and scenes with practitioners and patients."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,43 @@ from service.emulator.server import Emulator, EmulatorOptions
 sys.path.insert(0, str(Path(__file__).parent))
 
 from emulator_customer import Customer, KeyPair, Scene, build_key_pair, build_npi, onboard
+from emulator_elsewhere import Elsewhere, admit, sweep
+
+HERE = Path(__file__).parent
+CONTROLLED = {"emulator", "server", "stranger"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Heard only when this folder, or a part of it, is named on the command line."""
+    parser.addoption(
+        "--dpc-url",
+        default=None,
+        help="base URL of version 1 of another DPC; takes DPC_CLIENT_TOKEN, DPC_KEY_ID and DPC_PRIVATE_KEY_FILE from "
+        "the environment; the organisation must be empty and is emptied after each test",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "control: needs the control surface, so it is left out with --dpc-url")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --dpc-url, what turns the clock, plants faults or onboards somebody is not selected."""
+    if find_url(config) is None:
+        return
+    here = [item for item in items if item.path.is_relative_to(HERE)]
+    out = [item for item in here if item.get_closest_marker("control") or CONTROLLED & set(list_fixtures(item))]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
+
+
+def list_fixtures(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))
+
+
+def find_url(config: pytest.Config) -> str | None:
+    url: str | None = config.getoption("--dpc-url", default=None)
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +76,25 @@ def emulator(server: Emulator) -> Emulator:
     return server
 
 
+@pytest.fixture(scope="session")
+def elsewhere(pytestconfig: pytest.Config) -> Iterator[Customer]:
+    """The organisation at --dpc-url."""
+    admitted = admit(Elsewhere(str(find_url(pytestconfig)).rstrip("/")))
+    yield admitted
+    admitted.session.close()
+
+
 @pytest.fixture
-def customer(emulator: Emulator, key_pair: KeyPair) -> Iterator[Customer]:
-    onboarded = onboard(emulator, key_pair)
+def customer(request: pytest.FixtureRequest) -> Iterator[Customer]:
+    """An organisation with nothing in it, logged in; the emulator is asked for by name, so that it can be left out."""
+    if find_url(request.config) is not None:
+        visitor: Customer = request.getfixturevalue("elsewhere")
+        visitor.keep_logged_in()
+        yield replace(visitor)  # a test may spoil its credentials
+        visitor.keep_logged_in()
+        sweep(visitor)
+        return
+    onboarded = onboard(request.getfixturevalue("emulator"), request.getfixturevalue("key_pair"))
     yield onboarded
     onboarded.session.close()
 

@@ -6,6 +6,7 @@ import base64
 import json
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
@@ -49,9 +50,16 @@ class KeyPair:
     pem: str
     signature: str
 
+    def to_body(self) -> dict[str, str]:
+        """What POST /Key takes."""
+        return {"key": self.pem, "signature": self.signature}
+
 
 def build_key_pair(bits: int = 4096) -> KeyPair:
-    private = rsa.generate_private_key(65537, bits)
+    return build_key_pair_of(rsa.generate_private_key(65537, bits))
+
+
+def build_key_pair_of(private: rsa.RSAPrivateKey) -> KeyPair:
     pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     signature = private.sign(SNIPPET, PKCS1v15(), SHA256())
     return KeyPair(private, pem, base64.b64encode(signature).decode())
@@ -68,6 +76,7 @@ class Customer:
     key: KeyPair
     session: requests.Session = field(default_factory=requests.Session)
     token: str = ""
+    logged_in_at: datetime | None = None
 
     def build_claims(self, **changes: Any) -> dict[str, Any]:
         claims: dict[str, Any] = {
@@ -99,7 +108,13 @@ class Customer:
         answer = self.exchange(self.sign(self.build_claims()))
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["access_token"]
+        self.logged_in_at = self.emulator.now()
         return self.token
+
+    def keep_logged_in(self) -> None:
+        """A new token when the old one is near its end; each exchange counts against a caller's budget."""
+        if self.logged_in_at is None or self.emulator.now() - self.logged_in_at > timedelta(minutes=3):
+            self.log_in()
 
     def send(
         self,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
 from emulator_customer import Customer
+
+pytestmark = pytest.mark.control  # it fills the list of addresses
 
 JSON: dict[str, str | None] = {"Accept": "application/json", "Content-Type": "application/json"}
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from emulator_customer import FHIR, Customer, read_text
 
 from service.emulator.macaroons import add_caveat, encode_binary, encode_tokens, read_tokens
@@ -123,6 +124,7 @@ def test_a_client_token_ends_after_a_year(emulator: Emulator, customer: Customer
     assert ask(customer, customer.log_in())[0] == 401
 
 
+@pytest.mark.control
 def test_a_golden_macaroon_narrowed_to_an_organisation_acts_for_it(customer: Customer) -> None:
     """contract-v1 4.7."""
     emulator = customer.emulator
@@ -159,6 +161,7 @@ def test_foreign_and_unknown_ids_look_the_same(customer: Customer, stranger: Cus
         assert (answer.status_code, read_text(answer)) == (404, "HTTP 404 Not Found")
 
 
+@pytest.mark.control
 def test_the_signature_chain_is_the_documented_one(customer: Customer) -> None:
     """contract-v1 4.7, recomputed here with nothing but HMAC-SHA256."""
 

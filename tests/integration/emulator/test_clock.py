@@ -10,6 +10,8 @@ from emulator_customer import Customer, KeyPair, Scene, onboard
 
 from service.emulator.server import Emulator, EmulatorOptions
 
+pytestmark = pytest.mark.control
+
 START = datetime(2026, 3, 1, 12, 10, tzinfo=UTC)
 
 

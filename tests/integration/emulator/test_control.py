@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 from emulator_customer import Customer, KeyPair, Scene, build_npi, onboard
 
 from service.emulator.server import Emulator, EmulatorOptions
+
+pytestmark = pytest.mark.control
 
 
 def control(emulator: Emulator, method: str, path: str, body: object = None) -> requests.Response:

@@ -9,6 +9,8 @@ import pytest
 import requests
 from emulator_customer import FHIR, Customer, Scene, read_text
 
+pytestmark = pytest.mark.control
+
 ADD = {"method": "POST", "path": r"/Group/[^/]+/\$add$"}
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 from emulator_customer import Scene, build_group, read_text
+
+pytestmark = pytest.mark.control
 
 
 def is_over(answer: requests.Response) -> bool:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from emulator_customer import Scene, build_group, read_text
 
+pytestmark = pytest.mark.control
+
 START = datetime(2026, 3, 1, 12, 10, 0, 654321, tzinfo=UTC)
 DAY = timedelta(days=1)
 NOW_AT = {

@@ -12,6 +12,7 @@ from emulator_customer import NPI_SYSTEM, Customer, Scene, build_group, build_np
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
+@pytest.mark.control
 def test_a_created_group_has_exactly_the_documented_shape(scene: Scene) -> None:
     """contract-v1 9.3 and 9.4 POST: request order, whole seconds, no meta, no Last-Modified."""
     scene.customer.emulator.set_clock(scene.customer.emulator.now().replace(microsecond=123456))
@@ -195,6 +196,7 @@ def test_misspelt_parameters_return_every_group(roster: Scene) -> None:
         assert roster.customer.send("GET", f"/Group{query}").json()["total"] == 2
 
 
+@pytest.mark.control
 def test_two_racing_posts_leave_two_groups(roster: Scene) -> None:
     """contract-v1 9.4 and 14.10: no constraint; the emulator makes it on demand."""
     second = roster.customer.emulator.add_group(roster.customer.organization_id, roster.npi)

@@ -141,6 +141,7 @@ def test_a_head_over_eight_kibibytes_is_a_431_that_is_no_json(customer: Customer
     assert customer.send("GET", "/Patient").status_code == 200
 
 
+@pytest.mark.control
 def test_every_answer_has_the_emulators_date_and_a_fresh_request_id(customer: Customer) -> None:
     """contract-v1 1.1; the Date is the emulated one."""
     customer.emulator.advance("P400D")
@@ -161,6 +162,7 @@ def test_large_answers_are_compressed_and_compressed_requests_inflated(customer:
     assert "Content-Encoding" not in answer.headers
 
 
+@pytest.mark.control
 def test_one_connection_serves_several_requests(customer: Customer) -> None:
     """HTTP/1.1 keep-alive, also after a request whose body nobody read."""
     parts = urlsplit(customer.emulator.base_url)

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from emulator_customer import Customer, KeyPair, build_key_pair
 
+pytestmark = pytest.mark.control  # it takes away the only key
+
 
 def ask(customer: Customer, method: str, path: str, body: Any = None) -> requests.Response:
     kind = "application/json" if body is not None else None

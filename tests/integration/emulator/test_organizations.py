@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import pytest
 from emulator_customer import FHIR, NPI_SYSTEM, Customer, build_npi, build_parameters, read_text
 
 ADDRESS = {
@@ -78,6 +79,7 @@ def test_an_organisations_token_is_no_admin(customer: Customer) -> None:
         assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (401, "text/plain")
 
 
+@pytest.mark.control
 def test_the_golden_macaroon_registers_finds_and_deletes(customer: Customer) -> None:
     """contract-v1 6."""
     golden: dict[str, str | None] = {"Authorization": f"Bearer {customer.emulator.golden_macaroon()}"}
@@ -95,6 +97,7 @@ def test_the_golden_macaroon_registers_finds_and_deletes(customer: Customer) -> 
     assert customer.send("GET", f"/Admin/Organization?npis={npi}", headers=golden).json()["total"] == 0
 
 
+@pytest.mark.control
 def test_deleting_an_organisation_takes_everything_it_had(customer: Customer) -> None:
     """contract-v1 6."""
     golden: dict[str, str | None] = {"Authorization": f"Bearer {customer.emulator.golden_macaroon()}"}

@@ -20,6 +20,7 @@ MBI = build_mbi(1)
 CURRENCY = "https://bluebutton.cms.gov/resources/codesystem/identifier-currency"
 
 
+@pytest.mark.control
 def test_a_new_patient_is_a_201_with_location(customer: Customer) -> None:
     """contract-v1 8."""
     body = build_patient(MBI.lower(), managingOrganization={"reference": "Organization/other"})
@@ -166,6 +167,7 @@ def test_delete_takes_the_patient_out_of_every_group(roster: Scene) -> None:
     assert set(roster.read_members()) == {roster.patients[1]}
 
 
+@pytest.mark.control
 def test_submit_answers_new_ones_first_then_known_ones(customer: Customer) -> None:
     """contract-v1 8."""
     known = customer.create_patient(1)

@@ -19,6 +19,7 @@ from emulator_customer import (
 NPI = build_npi(300000001)
 
 
+@pytest.mark.control
 def test_a_new_practitioner_is_a_201_with_location(customer: Customer) -> None:
     """contract-v1 7."""
     body = build_practitioner(NPI) | {
@@ -91,6 +92,7 @@ def test_the_profile_wants_one_npi_and_whole_names(customer: Customer) -> None:
     assert customer.send("POST", "/Practitioner", unknown).status_code == 422
 
 
+@pytest.mark.control
 def test_at_the_limit_even_a_known_one_is_refused(customer: Customer) -> None:
     """contract-v1 7: counted before the duplicate check."""
     customer.create_practitioner(NPI)
@@ -145,6 +147,7 @@ def test_submit_answers_new_ones_first_then_known_ones(customer: Customer) -> No
     assert result["entry"][0]["resource"]["identifier"][0]["value"] == fresh
 
 
+@pytest.mark.control
 def test_submit_is_all_or_nothing(customer: Customer) -> None:
     """contract-v1 7."""
     good = build_practitioner(NPI)

@@ -121,6 +121,7 @@ def test_claims_are_asked_for_in_order(customer: Customer) -> None:
     assert refuse(customer, customer.build_claims(**missing)) == (400, "Claim expiration must be present")
 
 
+@pytest.mark.control
 def test_an_assertion_may_live_five_minutes_and_no_second_more(customer: Customer) -> None:
     """contract-v1 4.3 and 4.5 step 11: zero leeway on the server's clock."""
     customer.emulator.set_clock(customer.emulator.now().replace(microsecond=0))

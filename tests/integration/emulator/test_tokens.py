@@ -6,10 +6,13 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import requests
 from emulator_customer import Customer
 
 from service.emulator.macaroons import read_tokens
+
+pytestmark = pytest.mark.control  # it takes away the only token
 
 JSON = "application/json"
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from emulator_customer import Customer, build_mbi, build_npi, build_parameters, build_patient
 
 from service.emulator import tables
+
+pytestmark = pytest.mark.control
 
 
 def test_two_hundred_groups_of_a_thousand(customer: Customer) -> None:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jobs.job import Job
 from jobs.registry import JOBS
@@ -23,7 +22,7 @@ SLOTS, CLOCKS = 30, 8
 
 def build_job(run: Any, name: str = "nightly") -> Job:
     def find_due(now: datetime, organization: Organization, last: LastRun | None) -> Due:
-        return find_due_nights(now, ZoneInfo(organization.time_zone), organization.created_at or now, last)
+        return find_due_nights(now, organization.time_zone, organization.created_at or now, last)
 
     return Job(name, "for a test", 30, run, find_due)
 

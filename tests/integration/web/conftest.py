@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+if str(Path(__file__).parent) not in sys.path:
+    sys.path.append(str(Path(__file__).parent))
 
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-stage_module = sys.modules.get("web_stage") or _load("web_stage", Path(__file__).with_name("stage.py"))
-
-from web_stage import Scenery, Stage, build_scenery, open_stage, plan_later, play_on  # noqa: E402
+from web_stage import Scenery, Stage, build_scenery, open_stage, plan_later, play_on
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ def test_deliveries_are_listed_newest_first_in_pages(begun: Stage) -> None:
 
 
 def test_held_deliveries_can_be_asked_for_and_say_when_waiting_costs(begun: Stage) -> None:
-    held = begun.send(write_roster({WELLS: range(0, 3)}))
+    held = begun.send(write_roster({WELLS: range(3)}))
     answer = begun.browse().get("/api/v1/deliveries?state=held", headers=begun.bearer("monitor"))
     assert answer.json is not None
     assert [item["id"] for item in answer.json["items"]] == [held]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 
 from web_stage import OURS, REVIEWER, Stage
 
@@ -31,13 +32,13 @@ def test_older_entries_are_on_the_next_page_and_none_is_left_out(begun: Stage) -
 
 
 def test_a_ledger_that_was_touched_does_not_verify(begun: Stage) -> None:
-    import sqlite3
-
     path = begun.runtime.settings.database_url.removeprefix("sqlite:///")
     outside = sqlite3.connect(path)
     for (name,) in outside.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         outside.execute(f"DROP TRIGGER {name}")
-    outside.execute("UPDATE ledger_entry SET leaf = replace(leaf, 'lakeside', 'leakside') WHERE seq = 1")
+    outside.execute(
+        "UPDATE ledger_entry SET leaf = CAST(replace(CAST(leaf AS TEXT), 'lakeside', 'leakside') AS BLOB) WHERE seq = 1"
+    )
     outside.commit()
     outside.close()
     page = begun.log_in(REVIEWER).get("/ledger").text

@@ -6,8 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from markupsafe import escape
+from sqlalchemy.dialects import sqlite
 from web_stage import ADMIN, ATTESTER, PASSWORD, REVIEWER, THEIRS, Stage, read_csrf
 
+from service.storage.database import open_database
+from service.storage.tables.types import UtcDatetime
 from service.web.app import close_app, create_app
 from service.web.pages.furniture import NOTICE
 
@@ -23,8 +27,6 @@ def test_a_person_logs_in_and_goes_to_the_page_that_was_wanted(stage: Stage) -> 
 
 
 def test_every_page_carries_the_notice(stage: Stage) -> None:
-    from markupsafe import escape
-
     browser = stage.log_in(REVIEWER)
     for address in ("/login", "/", "/plans", "/holds", "/deliveries", "/ledger", "/reports", "/nothing-here"):
         assert str(escape(NOTICE)) in (stage.browse() if address == "/login" else browser).get(address).text, address
@@ -109,8 +111,6 @@ def test_a_login_gives_a_new_session_and_keeps_nothing_of_the_old(stage: Stage) 
 
 
 def test_a_session_that_is_idle_for_fifteen_minutes_is_over(stage: Stage) -> None:
-    from service.storage.database import open_database
-
     browser = stage.log_in(REVIEWER)
     assert browser.get("/").status_code == 200
     long_ago = datetime.now(UTC) - timedelta(minutes=15, seconds=1)
@@ -123,11 +123,7 @@ def test_a_session_that_is_idle_for_fifteen_minutes_is_over(stage: Stage) -> Non
 
 def _write(moment: datetime, stage: Stage) -> str:
     """The moment as the column keeps it."""
-    from sqlalchemy.dialects import sqlite
-
-    from service.storage.tables.types import UtcDatetime
-
-    bind = UtcDatetime().bind_processor(sqlite.dialect())  # type: ignore[no-untyped-call]
+    bind = UtcDatetime().bind_processor(sqlite.dialect())
     return str(bind(moment)) if bind else moment.isoformat()
 
 

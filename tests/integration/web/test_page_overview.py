@@ -25,7 +25,7 @@ def test_a_plan_that_waits_calls_for_its_signature(planned: Stage) -> None:
 
 
 def test_what_is_held_stands_there_with_its_reason_and_what_waiting_costs(planned: Stage) -> None:
-    planned.send(write_roster({WELLS: range(0, 3)}))
+    planned.send(write_roster({WELLS: range(3)}))
     page = planned.log_in(REVIEWER).get("/").text
     assert "The file has 3 rows" in page
     assert "6 of 20 active patients of the organisation would be removed." in page

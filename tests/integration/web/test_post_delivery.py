@@ -9,8 +9,12 @@ import io
 import pytest
 from web_stage import FEED, FIRST_ROSTER, OURS, Stage, check_problem, write_roster
 
+from service.domain.people import Actor
+from service.web.app import close_app, create_app
+from service.web.places import load_parts
 from service.web.security import UPLOAD_LIMIT
 from service.web.tasks import WAITING_BOUND
+from service.workflows.deliveries import load_delivery
 from service.workflows.receive import Upload, receive
 
 ADDRESS = f"/api/v1/feeds/{FEED}/deliveries"
@@ -105,8 +109,6 @@ def test_a_feed_that_does_not_exist_is_not_found(stage: Stage) -> None:
 
 
 def test_a_queue_that_is_full_asks_the_sender_to_come_back(stage: Stage) -> None:
-    from service.domain.people import Actor
-
     for n in range(WAITING_BOUND + 1):
         receive(stage.runtime, OURS, FEED, io.BytesIO(b"MBI,NPI\n%d" % n), Upload(), Actor.operator())
     answer = stage.browse().post(ADDRESS, data=ROSTER, headers=stage.bearer("feeder"))
@@ -130,11 +132,6 @@ def test_an_idempotency_key_with_other_bytes_is_a_conflict(stage: Stage) -> None
 
 
 def test_what_an_earlier_process_received_is_read_at_the_next_start(stage: Stage) -> None:
-    from service.domain.people import Actor
-    from service.web.app import close_app, create_app
-    from service.web.places import load_parts
-    from service.workflows.deliveries import load_delivery
-
     waiting = receive(stage.runtime, OURS, FEED, io.BytesIO(ROSTER), Upload(), Actor.operator()).delivery
     assert waiting.state == "received"
     app = create_app(stage.runtime)

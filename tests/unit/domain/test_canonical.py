@@ -30,7 +30,7 @@ VECTORS: list[tuple[Any, str]] = [
     ([56, {"d": True, "10": None, "1": []}], '[56,{"1":[],"10":null,"d":true}]'),
     ({"b": 1, "a": 2, "B": 3, "A": 4, "_": 5, "": 6}, '{"":6,"A":4,"B":3,"_":5,"a":2,"b":1}'),
     ({"peach": "x", "p": {"z": 1, "a": [1, 2]}}, '{"p":{"a":[1,2],"z":1},"peach":"x"}'),
-    ("\u20ac$\u000f\nA'B\"\\\\\"/", '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"'),
+    ('\u20ac$\u000f\nA\'B"\\\\"/', '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"'),
     ("\b\t\n\f\r\x00\x1f\x7f", '"\\b\\t\\n\\f\\r\\u0000\\u001f\x7f"'),
     ("</script>\u2028\u2029\U0001f600\ufb33\u0080", '"</script>\u2028\u2029\U0001f600\ufb33\u0080"'),
 ]
@@ -58,7 +58,18 @@ def test_every_value_is_spelled_as_an_independent_implementation_spells_it(value
 
 @pytest.mark.parametrize(
     "value",
-    [1.0, float("nan"), float("inf"), b"bytes", {1, 2}, {1: "a"}, {"\u00e9": 1}, {None: 1}, [[1.5]], {"a": {"b": object()}}],
+    [
+        1.0,
+        float("nan"),
+        float("inf"),
+        b"bytes",
+        {1, 2},
+        {1: "a"},
+        {"\u00e9": 1},
+        {None: 1},
+        [[1.5]],
+        {"a": {"b": object()}},
+    ],
     ids=repr,
 )
 def test_a_value_without_a_certain_spelling_is_refused(value: Any) -> None:

@@ -34,7 +34,14 @@ PAIRS = [("1S00E00AA00", "3905293015"), ("1S00E00AA01", "3905293015"), ("1S00E00
 
 def test_an_entry_is_canonical_json_with_everything_an_auditor_asks_for() -> None:
     leaf = build_leaf(
-        1, FIRST_PREVIOUS, organization_id="lakeside", kind="plan-signed", at=AT, actor="ann", body={"n": 2}, software="1"
+        1,
+        FIRST_PREVIOUS,
+        organization_id="lakeside",
+        kind="plan-signed",
+        at=AT,
+        actor="ann",
+        body={"n": 2},
+        software="1",
     )
     assert leaf == (
         b'{"actor":"ann","at":"2026-03-02T08:30:00Z","body":{"n":2},"kind":"plan-signed","leaf_version":1,'
@@ -145,7 +152,9 @@ def test_a_checkpoint_is_three_lines_that_can_be_read_back() -> None:
     assert read_checkpoint_body(text) == ("rollcall.example/lakeside", 17, root)
 
 
-@pytest.mark.parametrize("text", ["", "origin", "origin\n", "origin\n17", "origin\nmany\nAAAA\n", "origin\n17\n!\n", "o\n1\né\n"])
+@pytest.mark.parametrize(
+    "text", ["", "origin", "origin\n", "origin\n17", "origin\nmany\nAAAA\n", "origin\n17\n!\n", "o\n1\né\n"]
+)
 def test_a_checkpoint_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(LedgerBroken):
         read_checkpoint_body(text)

@@ -87,24 +87,24 @@ def play_history(stage: Stage) -> dict[str, str]:
     set_organization(stage.runtime, OURS, {"patient_limit": 90}, Actor.operator())
     stage.send(write_practitioners())
     stage.send(
-        write_roster({WELLS: range(0, 40), RIVERS: range(100, 118), QUIET: range(200, 270)}),
+        write_roster({WELLS: range(40), RIVERS: range(100, 118), QUIET: range(200, 270)}),
         as_of_at=stage.runtime.now(),
     )
     first = stage.carry_out()
     stage.advance(47)
     now = stage.runtime.now()
-    second = {WELLS: range(0, 52), RIVERS: range(100, 124), QUIET: range(200, 281)}
+    second = {WELLS: range(52), RIVERS: range(100, 124), QUIET: range(200, 281)}
     lines = write_roster(second).decode().splitlines()
     broken = [lines[0], f"NOTANMBI,A,B,1940-01-01,F,{WELLS}", f"1S00E00AA00,A,B,1940-01-01,F,{WELLS[:-1]}1", *lines[1:]]
     findings = stage.send(("\n".join(broken) + "\n").encode(), as_of_at=now)
     stage.carry_out()
     stage.advance(29)
     now = stage.runtime.now()
-    last = write_roster({WELLS: [*range(0, 24), *range(34, 56)], RIVERS: range(100, 126), QUIET: range(200, 292)})
+    last = write_roster({WELLS: [*range(24), *range(34, 56)], RIVERS: range(100, 126), QUIET: range(200, 292)})
     stage.send(last, as_of_at=now)
     plan = stage.draw()
     stage.advance(1)
-    held = stage.send(write_roster({WELLS: range(0, 9)}), as_of_at=stage.runtime.now())
+    held = stage.send(write_roster({WELLS: range(9)}), as_of_at=stage.runtime.now())
     make_checkpoint(stage.runtime, OURS)
     row = next(row for diff in plan.practitioners if diff.npi == WELLS for row in diff.rows if row.kind == "renew")
     return {

@@ -70,7 +70,7 @@ def write_practitioners() -> bytes:
     return "\n".join(["NPI,First Name,Last Name", *(f"{n},{g},{f}" for n, (g, f) in NAMES.items()), ""]).encode()
 
 
-FIRST_ROSTER = {WELLS: range(0, 12), RIVERS: range(12, 20)}
+FIRST_ROSTER = {WELLS: range(12), RIVERS: range(12, 20)}
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class Stage:
         return self.emulator.advance(timedelta(days=days))
 
 
-LATER_ROSTER = {WELLS: range(0, 6), RIVERS: range(12, 25)}
+LATER_ROSTER = {WELLS: range(6), RIVERS: range(12, 25)}
 """76 days on: six patients have gone, which needs two people; five have come, and the rest is due for renewal."""
 
 

@@ -1,0 +1,33 @@
+"""How large the parts of a roster may be; whatever is larger is refused whole as `too_large`."""
+
+from __future__ import annotations
+
+MAX_ROWS = 1_000_000
+"""Rows of one input unless a feed's options say otherwise."""
+MAX_COLUMNS = 4_000
+MAX_LINE_BYTES = 64 << 10
+MAX_FIELD = 4 << 10
+"""Characters of one cell."""
+
+MAX_EXPANDED_BYTES = 256 << 20
+"""Bytes that a compressed file may hold once unpacked."""
+MAX_GZIP_RATIO = 100
+MAX_WORKBOOK_RATIO = 50
+FREE_EXPANSION = 1 << 20
+"""Unpacked bytes that no ratio is asked of: small files of few distinct rows compress very well."""
+
+MAX_WORKBOOK_MEMBERS = 500
+MAX_WORKBOOK_INDEX_BYTES = 1 << 20
+MAX_SHEET_CELLS = 16_000_000
+"""Cells of the rectangle a sheet spans; a reader holds it whole, however empty it is."""
+
+MAX_JSON_DEPTH = 32
+MAX_NUMBER_DIGITS = 32
+MAX_TOKEN_BYTES = 2 << 20
+"""Bytes of JSON without a quotation mark: longer ones are a text or a number that no roster holds."""
+MAX_RESOURCES = 2_000_000
+"""Objects of a FHIR input that are looked at."""
+
+
+class TooLarge(Exception):
+    """A part of the input is larger than any roster needs."""

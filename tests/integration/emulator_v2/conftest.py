@@ -1,0 +1,52 @@
+"""A running emulator and organisations with systems of version 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from service.emulator.server import Emulator, EmulatorOptions
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from v2_customer import Customer, KeyPair, build_key_pair, onboard
+
+
+@pytest.fixture(scope="session")
+def v2_key() -> KeyPair:
+    return build_key_pair()
+
+
+@pytest.fixture(scope="session")
+def v2_server() -> Iterator[Emulator]:
+    """One socket for all tests."""
+    with Emulator(EmulatorOptions(clock="frozen")) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(v2_server: Emulator) -> Iterator[Emulator]:
+    """An emulator that remembers nothing, frozen at the present; afterwards it must have met nothing unforeseen."""
+    v2_server.reset()
+    v2_server.set_clock(datetime.now(UTC), "frozen")
+    yield v2_server
+    assert v2_server.state.defects == []
+
+
+@pytest.fixture
+def customer(emulator: Emulator, v2_key: KeyPair) -> Iterator[Customer]:
+    onboarded = onboard(emulator, v2_key)
+    yield onboarded
+    onboarded.session.close()
+
+
+@pytest.fixture
+def stranger(emulator: Emulator, customer: Customer) -> Iterator[Customer]:
+    """A second organisation; the same key may serve several systems."""
+    other = onboard(emulator, customer.key, "1245319599")
+    yield other
+    other.session.close()
