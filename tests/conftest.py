@@ -17,6 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "kit"))
 
 if TYPE_CHECKING:
+    from photograph import Photograph
     from practice import Practice
 
     from service.emulator.server import Emulator
@@ -86,26 +87,42 @@ def practice_postgresql() -> Iterator[tuple[str, str]]:
         server.cleanup()
 
 
-@pytest.fixture
-def practice_database(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[str]:
-    """The URL of a migrated, empty database: SQLite, or what the test asks for by indirect parametrisation."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        copyfile(migrated_file, tmp_path / "rollcall.db")
-        yield f"sqlite:///{tmp_path / 'rollcall.db'}"
-        return
-    from databases import copy_database
-
-    with copy_database(*request.getfixturevalue("practice_postgresql")) as url:
-        yield url
-
-
-@pytest.fixture
-def practice(emu: Emulator, practice_database: str, tmp_path: Path) -> Iterator[Practice]:
-    """`lakeside`, connected to the emulator, with one snapshot feed and nobody in it."""
+@pytest.fixture(scope="session")
+def connected(
+    emulator_server: Emulator, migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, first_key: KeyPair
+) -> Photograph:
+    """`lakeside`, connected to the emulator, with one snapshot feed and nobody in it; kept once for all tests."""
+    from photograph import take_photograph
     from practice import open_practice
 
-    with open_practice(emu, practice_database, tmp_path) as opened:
-        opened.add_organization("lakeside", build_key_pair(1))
+    folder = tmp_path_factory.mktemp("connected")
+    copyfile(migrated_file, folder / "rollcall.db")
+    emulator_server.reset()
+    emulator_server.set_clock(datetime.now(UTC), "real")
+    with open_practice(emulator_server, f"sqlite:///{folder / 'rollcall.db'}", folder) as opened:
+        opened.add_organization("lakeside", first_key)
+        return take_photograph(opened)
+
+
+@pytest.fixture
+def practice(emu: Emulator, connected: Photograph, tmp_path: Path) -> Iterator[Practice]:
+    """A copy of that practice, and the emulator as it was then."""
+    from photograph import restore_photograph
+
+    with restore_photograph(emu, connected, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def practice_on_postgresql(
+    emu: Emulator, practice_postgresql: tuple[str, str], tmp_path: Path, first_key: KeyPair
+) -> Iterator[Practice]:
+    """The same on PostgreSQL, made anew."""
+    from databases import copy_database
+    from practice import open_practice
+
+    with copy_database(*practice_postgresql) as url, open_practice(emu, url, tmp_path) as opened:
+        opened.add_organization("lakeside", first_key)
         yield opened
 
 

@@ -61,7 +61,7 @@ def is_evidence_fresh(claim: Claim, now: datetime, policy: Policy) -> bool:
 def find_lapse_cause(attribution: Attribution, claim: Claim | None, now: datetime, policy: Policy) -> str | None:
     """Answer why an attribution that is due will not be renewed by itself; None when a renewal is possible or not due.
 
-    Causes: `expired`, `not_on_roster`, `stale_evidence`.
+    Causes: `not_on_roster`, `stale_evidence`. An attribution that DPC already marks inactive is history and has none.
     """
     if not is_renewal_due(attribution, now, policy) and judge(attribution, now) != "expired":
         return None

@@ -31,7 +31,7 @@ def judge_landing(
     """Answer whether a call took effect, from the Group as read back after everything in flight has come to rest.
 
     An attestation landed for a patient who is active with a period end at least 89 days after the sending and later
-    than before it; a removal for one who is inactive or gone.
+    than before it; a removal for one who is inactive or gone. A call that names nobody never landed.
     """
     rows = {a.patient_id: a for a in shown.attributions} if shown else {}
     seen = [
@@ -40,7 +40,7 @@ def judge_landing(
         else _is_attested(rows.get(patient_id), ends_before.get(patient_id), server_sent_at)
         for patient_id in patient_ids
     ]
-    if all(seen):
+    if seen and all(seen):
         return Landing.LANDED
     return Landing.PARTLY if any(seen) else Landing.NOT_LANDED
 

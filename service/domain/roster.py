@@ -76,9 +76,11 @@ def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_be
     """Fold one accepted delivery into what the same feed claimed before (feed contract 6 and 7).
 
     A snapshot counts an absence for every pair it does not list and lets it go after `absences_before_removal` in a
-    row; a delta only follows explicit rows. Protected patients keep their claim, and their absences begin anew.
+    row; a delta only follows explicit rows. Protected patients keep their claim, and their absences begin anew. What
+    rests on newer evidence stands: a delivery that was held for a while undoes nothing that was made after it.
     """
     claims = {claim.mbi: claim for claim in known}
+    newer = {mbi: claim for mbi, claim in claims.items() if _is_newer(claim, delivered)}
     if delivered.removals_count:
         if delivered.mode == "snapshot":
             _count_absences(claims, delivered, absences_before_removal)
@@ -87,7 +89,13 @@ def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_be
                 claims[mbi] = Claim(mbi, delivered.delivery, line, delivered.evidence_at, ended=True)
     for mbi, line in delivered.present.items():
         claims[mbi] = Claim(mbi, delivered.delivery, line, delivered.evidence_at)
+    claims.update(newer)
     return tuple(claims[mbi] for mbi in sorted(claims))
+
+
+def _is_newer(claim: Claim, delivered: DeliveredPanel) -> bool:
+    """A claim that absences ended keeps its old evidence, but it was ended by a delivery that came in later."""
+    return claim.evidence_at > delivered.evidence_at or (claim.ended and claim.delivery > delivered.delivery)
 
 
 def _count_absences(claims: dict[str, Claim], delivered: DeliveredPanel, limit: int) -> None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import socket
 import threading
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from email.utils import format_datetime
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 HEAD_LIMIT = 8 * 1024
 GZIP_FROM = 256
+UNLIMITED = "/api/v2"  # another server, whose contract names no limit for the head
 CONTROL = "/_emulator"
 ENTRY = "emulator.entry"
 MARKS = "emulator.marks"  # a set in which the application may leave the two below
@@ -44,15 +46,15 @@ class Wire:
         self.closing = threading.Event()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        _read_whole_body(environ)
+        is_readable = _read_whole_body(environ)
         if environ["PATH_INFO"].startswith(CONTROL):
             return self._send(environ, start_response, self._ask(environ))
         entry = self._open_entry(environ)
-        if _measure_head(environ) > HEAD_LIMIT:
-            refusal = refuse_by_container(431, HTTP_STATUS_CODES[431]).to_response()
-            answer: Answer = 431, Headers(list(refusal.headers)), refusal.get_data()
-            entry["status"] = 431
-            return self._send(environ, start_response, answer)
+        status = 431 if _has_long_head(environ) else 200 if is_readable else 400
+        if status != 200:
+            refusal = refuse_by_container(status, HTTP_STATUS_CODES[status]).to_response()
+            entry["status"] = status
+            return self._send(environ, start_response, (status, Headers(list(refusal.headers)), refusal.get_data()))
         return self._serve(environ, start_response, entry)
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse, entry: dict[str, Any]) -> Iterable[bytes]:
@@ -135,20 +137,31 @@ def format_date(now: datetime) -> str:
     return format_datetime(now, usegmt=True)
 
 
-def _read_whole_body(environ: WSGIEnvironment) -> None:
-    """Take the body off the socket, so that a spoiled answer leaves a usable connection, and inflate it."""
+def _read_whole_body(environ: WSGIEnvironment) -> bool:
+    """Take the body off the socket, so that a spoiled answer leaves a usable connection, and inflate it.
+
+    False, with an empty body, when it cannot be inflated or its length is no number.
+    """
     stream = environ["wsgi.input"]
-    if environ.get("wsgi.input_terminated"):
-        body = stream.read()
-    else:
-        body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
-    if environ.pop("HTTP_CONTENT_ENCODING", "") == "gzip":
-        body = gzip.decompress(body)
+    try:
+        if environ.get("wsgi.input_terminated"):
+            body = stream.read()
+        else:
+            body = stream.read(max(0, int(environ.get("CONTENT_LENGTH") or 0)))
+        is_gzip = environ.pop("HTTP_CONTENT_ENCODING", "") == "gzip"
+        body, is_readable = gzip.decompress(body) if is_gzip and body else body, True
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile):
+        body, is_readable = b"", False
     environ["wsgi.input"] = io.BytesIO(body)
     environ["wsgi.input_terminated"] = True
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     if body or environ.get("CONTENT_LENGTH"):
         environ["CONTENT_LENGTH"] = str(len(body))
+    return is_readable
+
+
+def _has_long_head(environ: WSGIEnvironment) -> bool:
+    return _measure_head(environ) > HEAD_LIMIT and not environ["PATH_INFO"].startswith(UNLIMITED)
 
 
 def _measure_head(environ: WSGIEnvironment) -> int:

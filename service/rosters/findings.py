@@ -151,6 +151,14 @@ class Findings(Sequence[Finding]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def add_warnings(self, lines: Sequence[int], code: str) -> Findings:
+        """Answers these findings, whose positions are lines, with one more warning on each of the given lines."""
+        positions = np.concatenate([np.asarray(self._positions, np.int32), np.asarray(lines, np.int32)])
+        codes = np.concatenate([self._codes, np.full(len(lines), CODE_INDEX[code], np.uint8)])
+        blind = np.concatenate([self._blind, np.zeros(len(lines), np.bool_)])
+        order = np.argsort(positions, kind="stable")
+        return Findings(positions[order], codes[order], blind[order])
+
     def count_codes(self) -> dict[str, int]:
         """Answers how often each code occurs, without making a `Finding`."""
         counts = np.bincount(self._codes, minlength=len(CODES))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from service.rosters.delimited.reader import read_delimited
 from service.rosters.encoding import find_marked_encoding
-from service.rosters.fhir.reader import read_json
+from service.rosters.json_text.export_set import read_export_set
+from service.rosters.json_text.reader import read_json
 from service.rosters.reading import RosterOptions, RosterReading
+from service.rosters.workbook.archive import is_workbook
+from service.rosters.workbook.reader import read_workbook
 
 Reader = Callable[[Path, RosterOptions], RosterReading]
 
 _HEAD = 4_096
+_PIECE = 1 << 20
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),
     (b"%PDF", "pdf"),
@@ -26,6 +30,8 @@ _HL7 = re.compile(r"\x0b?(?:MSH|FHS|BHS)[^A-Za-z0-9\s]")
 READERS: Mapping[str, Reader] = {
     "csv": read_delimited,
     "json": read_json,
+    "ndjson": read_export_set,
+    "xlsx": read_workbook,
 }
 """Formats that are read; every other one is refused by its name."""
 
@@ -41,9 +47,9 @@ def find_format(path: Path) -> str:
         head = stream.read(_HEAD)
     for magic, name in _MAGIC:
         if head.startswith(magic):
-            return name
+            return "encrypted" if name == "xls" and _is_encrypted(path) else name
     if head.startswith(b"PK\x03\x04"):
-        return "xlsx" if _is_workbook(path) else "zip"
+        return "xlsx" if is_workbook(path) else "zip"
     return _find_text_format(head)
 
 
@@ -59,9 +65,12 @@ def _find_text_format(head: bytes) -> str:
     return "json" if text.startswith(("{", "[")) else "csv"
 
 
-def _is_workbook(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.startswith("xl/") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
+def _is_encrypted(path: Path) -> bool:
+    """Answers whether an OLE container holds a workbook behind a password (MS-OFFCRYPTO 2.3.4.4)."""
+    overlap = b""
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            if _ENCRYPTED in overlap + piece:
+                return True
+            overlap = piece[-len(_ENCRYPTED) :]
+    return False

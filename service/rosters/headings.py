@@ -39,8 +39,8 @@ PRACTITIONER_HEADINGS: Mapping[str, str] = {
 }
 PERSON_ROLES = ("first_name", "last_name", "whole_name", "birth_date", "gender")
 """Columns that no pair depends on: when two compete, neither is used."""
-_PAIR_ROLES = ("mbi", "npi", "action", "death_date", "end_date")
-READ_ROLES = (*_PAIR_ROLES, *PERSON_ROLES)
+PAIR_ROLES = ("mbi", "npi", "action", "death_date", "end_date")
+READ_ROLES = (*PAIR_ROLES, *PERSON_ROLES)
 
 _NOT_HEADING = re.compile(r"[^a-z0-9]")
 
@@ -70,14 +70,14 @@ def hash_header(cells: Sequence[str]) -> str:
 
 def find_roster_header(cells: Sequence[str], mapping: Mapping[str, str], expected_hash: str | None) -> Header | None:
     """Answers the header if the row has an MBI and an NPI heading, or the mapped ones."""
-    places = _place_roles(cells, mapping, HEADINGS)
+    places = place_roles(cells, mapping)
     if not places.get("mbi") or not places.get("npi"):
         return None
     digest = hash_header(cells)
     error = None
     if expected_hash is not None and expected_hash != digest:
         error = "header_changed"
-    elif any(len(places.get(role, ())) > 1 for role in _PAIR_ROLES):
+    elif any(len(places.get(role, ())) > 1 for role in PAIR_ROLES):
         error = "ambiguous_columns"
     columns = {role: found[0] for role, found in places.items() if role in READ_ROLES and len(found) == 1}
     return Header(columns, len(cells), digest, error)
@@ -85,14 +85,16 @@ def find_roster_header(cells: Sequence[str], mapping: Mapping[str, str], expecte
 
 def find_practitioner_header(cells: Sequence[str]) -> Header | None:
     """Answers the header of a list of practitioners: an NPI, first and last name, and no MBI."""
-    places = _place_roles(cells, {}, PRACTITIONER_HEADINGS)
+    places = place_roles(cells, {}, PRACTITIONER_HEADINGS)
     wanted = ("npi", "first_name", "last_name")
     if "mbi" in places or any(len(places.get(role, ())) != 1 for role in wanted):
         return None
     return Header({role: places[role][0] for role in wanted}, len(cells), hash_header(cells))
 
 
-def _place_roles(cells: Sequence[str], mapping: Mapping[str, str], headings: Mapping[str, str]) -> dict[str, list[int]]:
+def place_roles(
+    cells: Sequence[str], mapping: Mapping[str, str], headings: Mapping[str, str] = HEADINGS
+) -> dict[str, list[int]]:
     """Answers the columns that claim each role; a mapped role is claimed by its heading alone."""
     chosen = {role: simplify_heading(heading) for role, heading in mapping.items()}
     places: dict[str, list[int]] = {}

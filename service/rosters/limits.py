@@ -25,8 +25,8 @@ MAX_JSON_DEPTH = 32
 MAX_NUMBER_DIGITS = 32
 MAX_TOKEN_BYTES = 2 << 20
 """Bytes of JSON without a quotation mark: longer ones are a text or a number that no roster holds."""
-MAX_RESOURCES = 2_000_000
-"""Objects of a FHIR input that are looked at."""
+MAX_JSON_NODES = 3_000_000
+"""Objects and arrays of one JSON input that are kept at a time."""
 
 
 class TooLarge(Exception):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from service.rosters.content_types import is_contradicted
 from service.rosters.formats import READERS, find_format
+from service.rosters.limits import TooLarge
 from service.rosters.reading import RosterOptions, RosterReading
+from service.rosters.unpacking import BrokenGzip, inflate_file
 
-_NUMBERED = frozenset({"csv", "practitioners_csv", "xlsx", "json"})
+_NUMBERED = frozenset({"csv", "practitioners_csv", "xlsx", "practitioners_xlsx", "json"})
 """Formats whose positions are numbers."""
+_SHOWN = {"encrypted": "xlsx"}
 
 
 def read_roster(path: Path, options: RosterOptions) -> RosterReading:
@@ -18,9 +23,25 @@ def read_roster(path: Path, options: RosterOptions) -> RosterReading:
     Never raises for what is in the file: a file that is refused whole has a `file_error` (feeds 6) and no rows.
     """
     name = find_format(path)
+    if name != "gzip":
+        return _read_as(name, path, options)
+    try:
+        with inflate_file(path) as inflated:
+            # the name of the anonymous file says nothing, the one it came under may
+            return _read_as(find_format(inflated), inflated, replace(options, filename=options.filename or path.name))
+    except TooLarge:
+        error = "too_large"
+    except BrokenGzip as fault:
+        error = "truncated" if fault.is_cut else "unsupported_format_gzip"
+    return RosterReading(name, file_error=error)
+
+
+def _read_as(name: str, path: Path, options: RosterOptions) -> RosterReading:
     reader = READERS.get(name)
     if reader is None:
-        return RosterReading(name, file_error=f"unsupported_format_{name}")
+        return RosterReading(_SHOWN.get(name, name), file_error=f"unsupported_format_{name}")
+    if is_contradicted(options.content_type, name):
+        return RosterReading(name, file_error="unsupported_format_mismatch")
     return reader(path, options)
 
 

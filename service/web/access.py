@@ -20,7 +20,7 @@ FEED_WRITE = "feed:write"
 STATUS_READ = "status:read"
 PLANS_READ = "plans:read"
 PLANS_SIGN = "plans:sign"
-SESSION_TOKEN = "token"  # noqa: S105 - the name of the field, not a secret
+SESSION_KEY = "session"
 SESSION_ORGANIZATION = "organization_id"
 
 
@@ -86,7 +86,7 @@ def load_organization_id() -> str:
 def find_person() -> PersonView | None:
     """Answer the person of this browser session; None if nobody is logged in."""
     if "person" not in g:
-        token = session.get(SESSION_TOKEN)
+        token = session.get(SESSION_KEY)
         g.person = find_session(find_runtime(), token) if token else None
     return cast(PersonView | None, g.person)
 

@@ -13,11 +13,11 @@ from service.web import probes
 from service.web.access import check_access, open_to_all
 from service.web.api.documentation import SECTIONS, register_api
 from service.web.background import BackgroundPool
+from service.web.deferred import submit_waiting
 from service.web.errors import register_errors
 from service.web.pages import register_pages
 from service.web.places import Parts, keep_parts, load_parts
 from service.web.security import secure_app
-from service.web.tasks import submit_waiting
 
 _HERE = Path(__file__).parent
 

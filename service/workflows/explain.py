@@ -78,7 +78,8 @@ def explain(
             *_tell_attempts(connection, keys, organization_id, npi, pair_mbi),
             *_tell_standing(attribution, rt.now()),
         ]
-        if not links:
+        is_pair = claims or attribution or any(link.kind == "attestation" for link in links)
+        if not is_pair:  # that the patient was registered says nothing about this practitioner
             raise NotFound("Nothing is known of this patient with this practitioner.")
         known = practitioners.find_practitioner(connection, organization_id, npi)
         action = "explain-unmasked" if unmask else "explain"

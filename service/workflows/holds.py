@@ -7,14 +7,14 @@ from datetime import datetime
 
 from service.domain.authorisation import DECISION_LASTS
 from service.domain.canonical import write_time
-from service.domain.errors import InvalidInput, NotAllowed, WrongState
+from service.domain.errors import Busy, InvalidInput, NotAllowed, WrongState
 from service.domain.guards import Level
 from service.domain.people import Action, Actor, check_may
 from service.runtime import Runtime
-from service.storage import deliveries, feeds, plans
+from service.storage import deliveries, plans
 from service.storage.connection import Connection
 from service.storage.plans import Hold, HoldDecision
-from service.workflows.digest import fold_accepted
+from service.workflows.digest import Reading, fold_released, read_again
 from service.workflows.record import record_fact
 
 
@@ -91,6 +91,7 @@ def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, r
             "A decision needs a reason.", next_action="Write one sentence that an auditor will understand."
         )
     now = rt.now()
+    again = _prepare_release(rt, organization_id, hold_id, actor, now) if verdict == "release" else None
     with rt.database.begin() as connection:
         hold = plans.load_hold(connection, organization_id, hold_id)
         if hold.state != "open":
@@ -109,10 +110,12 @@ def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, r
         )
         plans.add_hold_decision(connection, organization_id, decision)
         state = _find_state(hold, [*earlier, decision], now)
+        if state == "released" and hold.delivery_id and again is None:
+            raise Busy("Somebody else decided on this at the same moment.", next_action="Decide once more.")
         if state != "open":
             plans.set_hold_state(connection, organization_id, hold_id, "open", state)
             if hold.delivery_id:
-                _decide_delivery(rt, connection, organization_id, hold.delivery_id, state, reason, actor)
+                _decide_delivery(rt, connection, organization_id, hold.delivery_id, again, reason, actor)
         record_fact(
             connection,
             organization_id,
@@ -154,33 +157,45 @@ def _find_state(hold: Hold, decisions: list[HoldDecision], now: datetime) -> str
     return "released" if len(people) >= Level(hold.level).people_needed else "open"
 
 
+def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Actor, now: datetime) -> Reading | None:
+    """Read a held delivery again when this release will let it go; a large file takes longer than a transaction may."""
+    with rt.database.read() as connection:
+        hold = plans.load_hold(connection, organization_id, hold_id)
+        if hold.state != "open" or hold.delivery_id is None:
+            return None
+        delivery = deliveries.load_delivery(connection, organization_id, hold.delivery_id)
+        others = {
+            d.person
+            for d in plans.find_hold_decisions(connection, organization_id, hold_id)
+            if d.verdict == "release" and d.expires_at > now
+        }
+    if delivery.file_error:
+        raise WrongState(
+            "This file cannot be read to its end, so there is nothing to accept.",
+            next_action="Reject it and have the whole file sent again.",
+        )
+    enough = len(others | {actor.name}) >= Level(hold.level).people_needed
+    return read_again(rt, organization_id, delivery.id) if enough else None
+
+
 def _decide_delivery(
     rt: Runtime,
     connection: Connection,
     organization_id: str,
     delivery_id: str,
-    state: str,
+    again: Reading | None,
     reason: str,
     actor: Actor,
 ) -> None:
-    delivery = deliveries.load_delivery(connection, organization_id, delivery_id)
-    if state == "released" and delivery.file_error:
-        raise WrongState(
-            "This file cannot be read to its end, so there is nothing to accept.",
-            next_action="Reject it and have the whole file sent again.",
-        )
     deliveries.set_delivery_state(
         connection,
         organization_id,
         delivery_id,
         "held",
-        "accepted" if state == "released" else "rejected",
+        "accepted" if again else "rejected",
         decided_at=rt.now(),
         decided_by=actor.name,
         decided_reason=reason.strip(),
     )
-    if state == "released":
-        feed = feeds.load_feed(connection, organization_id, delivery.feed_id)
-        keys = rt.open_keys(connection, organization_id)
-        accepted = deliveries.load_delivery(connection, organization_id, delivery_id)
-        fold_accepted(rt, connection, keys, organization_id, accepted, feed)
+    if again:
+        fold_released(rt, connection, organization_id, again)

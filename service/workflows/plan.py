@@ -12,7 +12,7 @@ from service.domain.attribution import is_active
 from service.domain.authorisation import StandingTerms, keep_covered
 from service.domain.canonical import digest_json
 from service.domain.change import ChangeKind
-from service.domain.errors import InvalidInput
+from service.domain.errors import InvalidInput, NotAllowed
 from service.domain.guards import Exposure, hold_changes
 from service.domain.people import Action, Actor, check_may
 from service.domain.plan import Plan, count_changes, draw_baselines, fingerprint_plan, read_plan, write_plan
@@ -54,6 +54,8 @@ def draw_plan(
     check_may(actor, Action.DRAW_PLAN, organization_id)
     if overwrite and npi is None:
         raise InvalidInput("An overwrite is planned for one practitioner.", next_action="Name the practitioner's NPI.")
+    if overwrite and actor.kind == "job":
+        raise NotAllowed("An overwrite is never scheduled.", next_action="Have a person ask for it.")
     settle(rt, organization_id)
     with rt.connect_dpc(organization_id) as dpc:
         sighting = look_at_dpc(rt, dpc, organization_id)

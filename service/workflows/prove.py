@@ -80,6 +80,9 @@ def verify_ledger(rt: Runtime, organization_id: str | None = None) -> Verificati
                 n, c = _verify_one(rt, connection, one)
             except LedgerBroken as broken:
                 return Verification(len(chosen), entries, checkpoints, False, broken.message)
+            except (TypeError, ValueError, KeyError):
+                fault = f"The ledger of {one} holds an entry that nobody can have written here."
+                return Verification(len(chosen), entries, checkpoints, False, fault)
             entries, checkpoints = entries + n, checkpoints + c
     return Verification(len(chosen), entries, checkpoints, True, None)
 

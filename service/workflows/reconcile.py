@@ -64,7 +64,8 @@ def _go_on(rt: Runtime, organization_id: str, actor: Actor, progress: Progress |
 
 def _apply_standing(rt: Runtime, organization_id: str, actor: Actor, progress: Progress | None) -> ApplyReport | None:
     with rt.database.read() as connection:
-        is_standing = organizations.load_organization(connection, organization_id).approval == "standing"
+        organization = organizations.load_organization(connection, organization_id)
+    is_standing = organization.approval == "standing" and organization.applies
     view = find_standing(rt, organization_id) if is_standing else None
     if view is None:
         return None

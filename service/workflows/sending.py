@@ -16,7 +16,7 @@ from service.domain.errors import AppliesSwitchedOff, AttestationRefused, Busy, 
 from service.domain.ledger import digest_bytes
 from service.domain.plan import digest_group
 from service.dpc.client import DpcClient
-from service.dpc.errors import DpcRefused, DpcUnavailable, OutcomeUnknown
+from service.dpc.errors import DpcError, DpcRefused, DpcUnavailable, OutcomeUnknown
 from service.dpc.records import GroupState, NewPatient, NewPractitioner
 from service.runtime import Runtime
 from service.storage import intents, leases, organizations, patients, practitioners
@@ -262,9 +262,21 @@ def _call(rt: Runtime, run: Run, change: Change, patient_ids: list[str], provena
         case ChangeKind.REMOVE:
             return run.dpc.remove_from_group(_need(group_id), npi, patient_ids, attempt_id)
         case ChangeKind.OVERWRITE:
-            return run.dpc.replace_group(_need(group_id), npi, patient_ids, provenance, attempt_id)
+            replaced = run.dpc.replace_group(_need(group_id), npi, patient_ids, provenance, attempt_id)
+            return _read_back(run, replaced)
         case _:
             return run.dpc.add_to_group(_need(group_id), npi, patient_ids, provenance, attempt_id)
+
+
+def _read_back(run: Run, replaced: GroupState) -> GroupState:
+    """An overwrite destroys what was there, so its answer is not taken at its word: the Group is read once more."""
+    try:
+        shown = run.dpc.read_group(replaced.group_id)
+    except DpcError as away:
+        raise OutcomeUnknown("The Group could not be read back after it was replaced.", status=away.status) from None
+    if sorted(m.patient_id for m in shown.members) != sorted(m.patient_id for m in replaced.members):
+        raise OutcomeUnknown("The Group read back differs from what DPC answered to the replacement.")
+    return shown
 
 
 def _need(group_id: str | None) -> str:

@@ -54,19 +54,18 @@ def postgresql_photograph(
 @pytest.fixture
 def waiting(emu: Emulator, photograph: Photograph, tmp_path: Path) -> Iterator[Waiting]:
     """A fresh copy of that practice on SQLite."""
-    copyfile(photograph.rt.settings.database_url.removeprefix("sqlite:///"), tmp_path / "rollcall.db")
-    with restore_photograph(emu, photograph, f"sqlite:///{tmp_path / 'rollcall.db'}") as practice:
+    with restore_photograph(emu, photograph, tmp_path) as practice:
         yield Waiting(practice, photograph.note)
 
 
 @pytest.fixture
 def waiting_on_postgresql(
-    emu: Emulator, postgresql_photograph: Photograph, practice_postgresql: tuple[str, str]
+    emu: Emulator, postgresql_photograph: Photograph, practice_postgresql: tuple[str, str], tmp_path: Path
 ) -> Iterator[Waiting]:
     """A fresh copy of that practice on PostgreSQL."""
     with (
         copy_database(practice_postgresql[0], "photograph") as url,
-        restore_photograph(emu, postgresql_photograph, url) as practice,
+        restore_photograph(emu, postgresql_photograph, tmp_path, url) as practice,
     ):
         yield Waiting(practice, postgresql_photograph.note)
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from service.domain.attestation import build_provenance
 from service.domain.people import Actor, Role
 from service.dpc.credentials import load_private_key
 from service.emulator.server import Emulator
@@ -204,6 +205,16 @@ class Practice:
         with self.rt.connect_dpc(self.organization_id) as dpc:
             mbis = {p.patient_id: p.mbi for p in dpc.read_patients()}
             return {mbis[m.patient_id]: m.end_at for g in dpc.find_groups_by_npi(npi) for m in g.members}
+
+    def attest_elsewhere(self, npi: str, numbers: Sequence[int]) -> None:
+        """Somebody else adds registered patients to a Group of the organisation, past Rollcall."""
+        wanted = {build_mbi(n) for n in numbers}
+        with self.rt.connect_dpc(self.organization_id) as dpc:
+            (group,) = dpc.find_groups_by_npi(npi)
+            practitioner = next(p.practitioner_id for p in dpc.read_practitioners() if p.npi == npi)
+            said = build_provenance(dpc.read_organization().organization_id, practitioner, self.rt.now())
+            ids = [p.patient_id for p in dpc.read_patients() if p.mbi in wanted]
+            dpc.add_to_group(group.group_id, npi, ids, said, "somebody-else")
 
     def find_writes(self, since: int = 0) -> list[dict[str, Any]]:
         """The emulator's journal of writes to Groups, in order."""

@@ -132,6 +132,19 @@ def test_a_listing_in_between_starts_the_count_anew(
     assert not [c.mbi for c in claims if c.mbi in seen and c.absences and not c.ended]
 
 
+@given(known_claims(), deliveries(), deliveries(), LIMITS)
+@STEADY
+def test_what_rests_on_a_later_delivery_is_not_undone_by_one_that_was_held_for_a_while(
+    known: tuple[Claim, ...], late: DeliveredPanel, newest: DeliveredPanel, limit: int
+) -> None:
+    newest = replace(newest, delivery=3, evidence_at=NOW + timedelta(days=1))
+    in_order = fold_delivery(known, newest, limit)
+    afterwards = {claim.mbi: claim for claim in fold_delivery(in_order, late, limit)}
+    for claim in in_order:
+        if claim.delivery == newest.delivery:
+            assert afterwards[claim.mbi] == claim
+
+
 @given(st.dictionaries(st.sampled_from(["clinic", "hospital", "payer"]), known_claims()))
 @STEADY
 def test_feeds_united_never_cancel_one_another(by_feed: dict[str, tuple[Claim, ...]]) -> None:

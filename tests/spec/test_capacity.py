@@ -31,8 +31,8 @@ def test_existing_patients_come_first_and_newcomers_follow_in_roster_order() -> 
         patient | roster             | at DPC                  | expected
         ann     | listed 3 days ago  | absent                  | add
         bob     | listed 50 days ago | absent                  | left out: stale evidence
-        cay     | listed 3 days ago  | unknown, described      | register, add
-        dee     | listed 3 days ago  | unknown, described      | left out: over limit
+        cay     | listed 9 days ago  | unknown, described      | register, add
+        dee     | listed 30 days ago | unknown, described      | left out: over limit
         eve     | listed 3 days ago  | active, ends in 12 days | renew
         fay     | listed 3 days ago  | removed 30 days ago     | reinstate
         """,

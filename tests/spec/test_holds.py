@@ -143,6 +143,14 @@ def test_removals_are_counted_together_with_those_of_the_last_seven_days(row: Ro
     assert describe(held) == ([] if row["verdict"] == "free" else [f"removals-per-group {row['verdict']}"])
 
 
+def test_the_organization_too_counts_the_removals_of_the_last_seven_days() -> None:
+    changes = [remove(GRAY, 2)]
+    for lately, verdict in [(18, []), (19, ["removals-per-organization hold"])]:
+        exposure = Exposure({GRAY: 200, MOSS: 800 - lately}, {MOSS: lately})
+        _, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", {})
+        assert describe(held) == verdict
+
+
 def test_a_slow_drain_of_four_percent_a_day_trips_by_the_second_day() -> None:
     active, lately, tripped_on = 100, 0, 0
     for day in range(1, 8):
@@ -194,6 +202,11 @@ def test_a_hold_of_the_whole_organization_does_not_hide_that_one_group_needs_two
     one_person = {h.fingerprint: 1 for h in held}
     free, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", one_person)
     assert free == (changes[1],)
+    assert describe(held) == ["removals-per-group hard-stop"]
+
+
+def test_a_hold_of_the_whole_organization_is_not_opened_for_nobody() -> None:
+    _, held = hold_changes([remove(GRAY, 30)], Exposure({GRAY: 30, MOSS: 1320}, {}), GuardLimits(), "lakeside", {})
     assert describe(held) == ["removals-per-group hard-stop"]
 
 

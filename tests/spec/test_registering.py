@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from service.domain.demographics import is_registrable_name
+from service.domain.demographics import is_registrable_name, is_registrable_patient
 from tests.spec.tables import Scene, check_plan, describe_changes, read_table
 
 
@@ -53,6 +55,24 @@ def test_a_patient_of_two_practitioners_is_registered_once() -> None:
         """,
     )
     assert describe_changes(result) == ["register 1", "add 1", "add 1"]
+
+
+PEOPLE = read_table("""
+    given | family | born       | gender | registrable
+    Ann   | Moss   | 1939-02-28 | female | yes
+          | Moss   | 1939-02-28 | female | no
+    Ann   |        | 1939-02-28 | female | no
+    Ann   | Moss   |            | female | no
+    Ann   | Moss   | 1939-02-28 |        | no
+    Ann   | <Moss> | 1939-02-28 | female | no
+""")
+
+
+def test_a_patient_is_described_by_name_birth_date_and_gender() -> None:
+    for row in PEOPLE:
+        born_on = date.fromisoformat(row["born"]) if row["born"] else None
+        found = is_registrable_patient(row["given"] or None, row["family"], born_on, row["gender"] or None)
+        assert found is (row["registrable"] == "yes"), row
 
 
 NAMES = read_table("""

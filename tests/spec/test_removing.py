@@ -165,6 +165,22 @@ def test_a_listing_renews_the_evidence_and_an_absence_does_not() -> None:
     assert (absent.delivery, absent.line, absent.evidence_at) == (1, 3, before)
 
 
+def test_a_delivery_that_was_held_for_a_while_undoes_nothing_that_was_made_after_it() -> None:
+    check_fold(
+        """
+        patient | known          | the file says | afterwards
+        ann     | listed since   | absent        | listed
+        bob     | listed since   | removed       | listed
+        cay     | listed since   | listed        | listed
+        dee     | ended since    | listed        | ended
+        eve     | absent since   | listed        | ended
+        fay     | listed         | absent        | ended
+        """,
+        "snapshot",
+        absences_before_removal=1,
+    )
+
+
 def check_fold(table: str, mode: str, absences_before_removal: int = 2, removals_count: bool = True) -> None:
     rows = read_table(table)
     says = {place: row["the file says"] for place, row in enumerate(rows)}
@@ -187,8 +203,14 @@ def _read_known(rows: Rows) -> list[Claim]:
 
 
 def _read_claim(row: Row, place: int) -> Claim:
-    absences = {"listed": 0, "absent once": 1, "ended": 2}[row["known"]]
-    return Claim(build_mbi(place), 1, place + 2, NOW - timedelta(days=7), absences, row["known"] == "ended")
+    """`ended since` is an explicit row of a later delivery, `absent since` a claim that later snapshots let go."""
+    word, mbi, since = row["known"], build_mbi(place), NOW + timedelta(days=1)
+    if word in ("listed since", "ended since"):
+        return Claim(mbi, 3, place + 2, since, ended=word == "ended since")
+    if word == "absent since":
+        return Claim(mbi, 3, 0, NOW - timedelta(days=7), absences=2, ended=True)
+    absences = {"listed": 0, "absent once": 1, "ended": 2}[word]
+    return Claim(mbi, 1, place + 2, NOW - timedelta(days=7), absences, word == "ended")
 
 
 def _describe(claim: Claim | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Concatenate
 
 from flask import Blueprint, Response, current_app, request
 from sqlalchemy import Connection, Table, select
+from sqlalchemy.exc import IntegrityError
 
 from service.emulator import tables
 from service.emulator.answers import (
@@ -17,6 +18,7 @@ from service.emulator.answers import (
     Refused,
     refuse,
     refuse_credentials,
+    refuse_duplicate,
     refuse_invalid,
     refuse_json,
     refuse_missing_credentials,
@@ -102,6 +104,8 @@ def fhir_route(
                 return _answer_call(lambda call: enter(call, view, path))
             except (Refused, KeyboardInterrupt):
                 raise
+            except IntegrityError:
+                raise refuse_duplicate("unique_in_its_table") from None
             except Exception as unforeseen:
                 current_app.extensions["emulator"].note_defect(unforeseen)
                 current_app.logger.exception("unforeseen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -27,6 +28,9 @@ from service.emulator.v1.persons import (
 from service.emulator.wire import format_date
 
 CURRENCY = "https://bluebutton.cms.gov/resources/codesystem/identifier-currency"
+
+MOST = 2**31 - 1  # what Java's int holds
+_WHOLE = re.compile(r"[+-]?[0-9]{1,10}")
 
 blueprint = Blueprint("patients", __name__)
 
@@ -106,10 +110,9 @@ def _read_page_argument(name: str) -> int | None:
     text = request.args.get(name)
     if text is None or text == "":
         return None
-    try:
-        number = int(text)
-    except ValueError:
-        raise refuse(404, "HTTP 404 Not Found") from None
+    if not _WHOLE.fullmatch(text) or abs(int(text)) > MOST:
+        raise refuse(404, "HTTP 404 Not Found")
+    number = int(text)
     if number < 0:
         raise refuse(400, f"Parameter {name} must be >= 0")
     return number

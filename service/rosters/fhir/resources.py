@@ -169,12 +169,13 @@ def _is_of(identifier: Resource, systems: frozenset[str]) -> bool:
     return isinstance(system, str) and system in systems
 
 
-def _list_codings(concept: object) -> Sequence[Resource]:
+def list_codings(concept: object) -> Sequence[Resource]:
+    """Answers the codings of a CodeableConcept."""
     return list_objects(concept, "coding") if isinstance(concept, dict) else []
 
 
 def _is_medicare_typed(identifier: Resource) -> bool:
-    return any(coding.get("code") == "MC" for coding in _list_codings(identifier.get("type")))
+    return any(coding.get("code") == "MC" for coding in list_codings(identifier.get("type")))
 
 
 def _is_current(identifier: Resource) -> bool:

@@ -15,11 +15,11 @@ from service.web.access import FEED_WRITE, STATUS_READ, for_machines, load_actor
 from service.web.api.digests import read_upload
 from service.web.api.paging import Page, cut_page, read_number_cursor
 from service.web.api.section import CSV_DOC, Route, Section
+from service.web.deferred import may_receive, submit_digest
 from service.web.exports import Cell, build_csv_answer, wants_csv
 from service.web.places import find_pool, find_runtime
 from service.web.problems import RETRY_SECONDS
 from service.web.security import UPLOAD_LIMIT
-from service.web.tasks import may_receive, submit_digest
 from service.workflows.deliveries import (
     DeliveryView,
     FindingView,

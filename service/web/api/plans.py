@@ -13,9 +13,9 @@ from service.domain.errors import NotFound
 from service.web.access import PLANS_READ, PLANS_SIGN, for_machines, load_actor, load_organization_id
 from service.web.api.paging import Page, cut_page, read_number_cursor
 from service.web.api.section import Route, Section
+from service.web.deferred import check_applicable, submit_apply
 from service.web.places import find_pool, find_runtime
 from service.web.problems import RETRY_SECONDS
-from service.web.tasks import check_applicable, submit_apply
 from service.workflows.holds import decide_hold
 from service.workflows.plans import PlanHead, find_plans, load_plan_view
 from service.workflows.sign import sign_plan

@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from service.domain.errors import NotAuthenticated, NotFound
 from service.web.access import (
+    SESSION_KEY,
     SESSION_ORGANIZATION,
-    SESSION_TOKEN,
     check_same_origin,
     find_person,
     for_people,
@@ -44,7 +44,7 @@ def log_in() -> ResponseReturnValue:
         page = render_template("login.html", wanted=wanted, email=email[:200], refused=refused)
         return make_response(page, 401)
     session.clear()  # nothing that was known before the login survives it
-    session[SESSION_TOKEN] = open_session(runtime, person.id)
+    session[SESSION_KEY] = open_session(runtime, person.id)
     return redirect(wanted, 303)
 
 
@@ -52,7 +52,7 @@ def log_in() -> ResponseReturnValue:
 @for_people()
 def log_out() -> ResponseReturnValue:
     """Close the session here and in the browser."""
-    token = session.get(SESSION_TOKEN)
+    token = session.get(SESSION_KEY)
     if token:
         close_session(find_runtime(), token)
     session.clear()

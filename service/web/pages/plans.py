@@ -11,10 +11,10 @@ from service.domain.errors import InvalidInput, StalePlan
 from service.domain.people import Action
 from service.web.access import for_people, is_allowed, load_actor, load_organization_id
 from service.web.api.paging import cut_page, read_number_cursor
+from service.web.deferred import apply_key, check_applicable, draw_key, submit_apply, submit_draw
 from service.web.pages.blueprint import act, pages
 from service.web.places import find_pool, find_runtime
 from service.web.problems import RETRY_SECONDS
-from service.web.tasks import apply_key, check_applicable, draw_key, submit_apply, submit_draw
 from service.workflows.plans import find_plans, load_plan_view
 from service.workflows.sign import sign_plan
 

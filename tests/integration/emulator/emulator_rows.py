@@ -170,7 +170,7 @@ def _build_jwt(stage: Stage) -> bytes:
     return stage.roster.customer.sign(stage.roster.customer.build_claims()).encode()
 
 
-def _build_organization(npi: str) -> dict[str, Any]:
+def build_organization(npi: str) -> dict[str, Any]:
     address = {
         "use": "work",
         "type": "both",
@@ -231,7 +231,7 @@ ROWS = [
     ),
     Row(
         "POST", "/Organization/$submit", "A", "F", 200, is_resource("Organization"),
-        body=lambda _s: build_parameters([_build_organization(build_npi(310000099))]),
+        body=lambda _s: build_parameters([build_organization(build_npi(310000099))]),
     ),
     Row("DELETE", "/Organization/{organization}", "A", "F", 200, is_empty),
     Row("GET", "/Admin/Organization?npis=" + build_npi(310000001), "A", "F", 200, is_resource("Bundle")),

@@ -130,6 +130,7 @@ def test_an_assertion_may_live_five_minutes_and_no_second_more(customer: Custome
     assert customer.exchange(customer.sign(customer.build_claims(exp=now + 300))).status_code == 200
 
 
+@pytest.mark.control
 def test_a_jti_serves_once_in_five_minutes_even_when_a_later_step_fails(customer: Customer) -> None:
     """contract-v1 4.5 step 10."""
     now = int(customer.emulator.now().timestamp())

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import requests
 
 from service.emulator.server import Emulator, EmulatorOptions
 
@@ -22,6 +23,13 @@ def v2_key() -> KeyPair:
 
 
 @pytest.fixture(scope="session")
+def v2_session() -> Iterator[requests.Session]:
+    """One kept-alive connection for all tests."""
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
 def v2_server() -> Iterator[Emulator]:
     """One socket for all tests."""
     with Emulator(EmulatorOptions(clock="frozen")) as running:
@@ -33,20 +41,17 @@ def emulator(v2_server: Emulator) -> Iterator[Emulator]:
     """An emulator that remembers nothing, frozen at the present; afterwards it must have met nothing unforeseen."""
     v2_server.reset()
     v2_server.set_clock(datetime.now(UTC), "frozen")
+    earlier = len(v2_server.state.defects)
     yield v2_server
-    assert v2_server.state.defects == []
+    assert v2_server.state.defects[earlier:] == []
 
 
 @pytest.fixture
-def customer(emulator: Emulator, v2_key: KeyPair) -> Iterator[Customer]:
-    onboarded = onboard(emulator, v2_key)
-    yield onboarded
-    onboarded.session.close()
+def customer(emulator: Emulator, v2_key: KeyPair, v2_session: requests.Session) -> Customer:
+    return onboard(emulator, v2_key, v2_session)
 
 
 @pytest.fixture
-def stranger(emulator: Emulator, customer: Customer) -> Iterator[Customer]:
+def stranger(emulator: Emulator, customer: Customer) -> Customer:
     """A second organisation; the same key may serve several systems."""
-    other = onboard(emulator, customer.key, "1245319599")
-    yield other
-    other.session.close()
+    return onboard(emulator, customer.key, customer.session, "1245319599")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from v2_customer import NPI, ORGANIZATION_NPI, Customer, build_key_pair, onboard
 
-from service.emulator.server import Emulator
+from service.emulator.server import Emulator, EmulatorOptions
 
 
 def test_an_implementer_has_one_system_for_each_organization(customer: Customer) -> None:
@@ -87,19 +87,13 @@ def test_a_wish_is_a_json_object(customer: Customer, body: bytes) -> None:
     assert customer.session.post(url, data=body, timeout=10).status_code == 400
 
 
-def test_what_was_onboarded_survives_a_restart(
-    tmp_path_factory: pytest.TempPathFactory, customer: Customer
-) -> None:
+def test_what_was_onboarded_survives_a_restart(tmp_path_factory: pytest.TempPathFactory, customer: Customer) -> None:
     """Own tables in the emulator's database: credentials and Groups are still there."""
-    from service.emulator.server import EmulatorOptions
-
     data = tmp_path_factory.mktemp("emulator") / "emulator.db"
     with Emulator(EmulatorOptions(data=data)) as first:
-        settled = onboard(first, customer.key)
+        settled = onboard(first, customer.key, customer.session)
         group_id = settled.create_group([1, 2])
-        settled.session.close()
     with Emulator(EmulatorOptions(data=data)) as second:
         settled.emulator = second
         settled.log_in()
         assert settled.export(group_id).status_code == 202
-        settled.session.close()

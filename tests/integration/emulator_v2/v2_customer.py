@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,8 +62,8 @@ class Customer:
     client_token: str
     key_id: str
     key: KeyPair
+    session: requests.Session
     token: str = ""
-    session: requests.Session = field(default_factory=requests.Session)
 
     def build_claims(self, **changes: Any) -> dict[str, Any]:
         now = int(self.emulator.now().timestamp())
@@ -228,9 +228,10 @@ def fault(status: int, text: str) -> tuple[int, str, str, str]:
     return status, "error", "Exception", text
 
 
-def onboard(emulator: Emulator, key: KeyPair, npi: str = ORGANIZATION_NPI) -> Customer:
+def onboard(emulator: Emulator, key: KeyPair, session: requests.Session, npi: str = ORGANIZATION_NPI) -> Customer:
     organization_id, _ = emulator.create_organization(npi, "Lakeside Practice")
     system = emulator.create_v2_system(organization_id, key.pem, key.signature)
-    customer = Customer(emulator, organization_id, system["system_id"], system["client_token"], system["key_id"], key)
+    credentials = (system["system_id"], system["client_token"], system["key_id"])
+    customer = Customer(emulator, organization_id, *credentials, key, session)
     customer.log_in()
     return customer

@@ -11,9 +11,9 @@ from web_stage import FEED, FIRST_ROSTER, OURS, Stage, check_problem, write_rost
 
 from service.domain.people import Actor
 from service.web.app import close_app, create_app
+from service.web.deferred import WAITING_BOUND
 from service.web.places import load_parts
 from service.web.security import UPLOAD_LIMIT
-from service.web.tasks import WAITING_BOUND
 from service.workflows.deliveries import load_delivery
 from service.workflows.receive import Upload, receive
 

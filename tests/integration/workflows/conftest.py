@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from photograph import Photograph, restore_photograph, take_photograph
 from practice import ADA, BRUNO, Practice
+
+from service.emulator.server import Emulator
 
 PANELS = {ADA: range(1, 13), BRUNO: range(20, 26)}
 
 
-@pytest.fixture
-def loaded(practice: Practice) -> Practice:
-    """A practice whose first roster is at DPC: twelve patients with one practitioner, six with another."""
-    practice.start_with(PANELS)
-    return practice
+@pytest.fixture(scope="session")
+def delivered_photograph(
+    emulator_server: Emulator, connected: Photograph, tmp_path_factory: pytest.TempPathFactory
+) -> Photograph:
+    """Taken when the first roster was accepted."""
+    with restore_photograph(emulator_server, connected, tmp_path_factory.mktemp("delivered")) as practice:
+        practice.name_practitioners()
+        practice.send_roster(PANELS)
+        return take_photograph(practice)
+
+
+@pytest.fixture(scope="session")
+def loaded_photograph(
+    emulator_server: Emulator, delivered_photograph: Photograph, tmp_path_factory: pytest.TempPathFactory
+) -> Photograph:
+    """Taken when the first roster was at DPC."""
+    folder = tmp_path_factory.mktemp("loaded")
+    with restore_photograph(emulator_server, delivered_photograph, folder) as practice:
+        assert practice.apply_all().state == "applied"
+        return take_photograph(practice)
 
 
 @pytest.fixture
-def delivered(practice: Practice) -> Practice:
+def delivered(emu: Emulator, delivered_photograph: Photograph, tmp_path: Path) -> Iterator[Practice]:
     """A practice whose first roster is accepted, and nothing is at DPC yet."""
-    practice.name_practitioners()
-    practice.send_roster(PANELS)
-    return practice
+    with restore_photograph(emu, delivered_photograph, tmp_path) as practice:
+        yield practice
+
+
+@pytest.fixture
+def loaded(emu: Emulator, loaded_photograph: Photograph, tmp_path: Path) -> Iterator[Practice]:
+    """A practice whose first roster is at DPC: twelve patients with one practitioner, six with another."""
+    with restore_photograph(emu, loaded_photograph, tmp_path) as practice:
+        yield practice

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from practice import ADA, BRUNO, CORA, FRED, OPERATOR, VERA, Practice, build_mbi, check_settled, write_roster
 
-from service.domain.attestation import build_provenance
 from service.domain.errors import AppliesSwitchedOff, NotAllowed, NotFound, StalePlan, Unsigned, WrongState
 from service.workflows.apply import ApplyReport, ApplyStep, apply_plan
 from service.workflows.onboard import add_feed, set_organization
@@ -88,20 +87,11 @@ def test_a_feeder_applies_nothing(delivered: Practice) -> None:
         delivered.apply(delivered.draw_signed(), FRED)
 
 
-def add_by_somebody_else(practice: Practice, npi: str) -> None:
-    """Another client of the organisation renews everybody in a Group."""
-    with practice.rt.connect_dpc("lakeside") as dpc:
-        (group,) = dpc.find_groups_by_npi(npi)
-        practitioner = next(p.practitioner_id for p in dpc.read_practitioners() if p.npi == npi)
-        said = build_provenance(dpc.read_organization().organization_id, practitioner, practice.rt.now())
-        dpc.add_to_group(group.group_id, npi, [m.patient_id for m in group.members], said, "somebody-else")
-
-
 def test_another_baseline_makes_the_plan_stale_and_nothing_is_sent(loaded: Practice) -> None:
     loaded.pass_time("P2D")
     loaded.send_roster(LARGER)
     plan_id = loaded.draw_signed()
-    add_by_somebody_else(loaded, BRUNO)
+    loaded.attest_elsewhere(BRUNO, range(20, 26))
     before = len(loaded.find_writes())
     with pytest.raises(StalePlan):
         loaded.apply(plan_id)

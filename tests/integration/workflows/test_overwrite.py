@@ -83,9 +83,7 @@ def test_an_overwrite_with_nobody_in_it_is_refused(crowded: Practice) -> None:
 
 def test_another_baseline_stops_it(crowded: Practice) -> None:
     plan_id = crowded.sign(draw_overwrite(crowded), WILMA)
-    crowded.send_roster({ADA: range(1, 12), BRUNO: range(20, 26)})
-    other = crowded.draw_signed(npi=ADA)
-    crowded.apply(other)
+    crowded.attest_elsewhere(ADA, [1])
     before = len(crowded.find_writes())
     with pytest.raises(StalePlan):
         crowded.apply(plan_id)

@@ -121,16 +121,7 @@ def test_two_groups_of_one_practitioner_are_left_to_a_person(loaded: Practice) -
 def test_patients_of_others_in_the_group_are_reported_and_not_touched(loaded: Practice) -> None:
     loaded.send_roster({ADA: range(1, 14), BRUNO: range(20, 26)})
     loaded.apply_all()
-    with loaded.rt.connect_dpc("lakeside") as dpc:
-        (group,) = dpc.find_groups_by_npi(BRUNO)
-        (ada,) = dpc.find_groups_by_npi(ADA)
-        bruno = next(p.practitioner_id for p in dpc.read_practitioners() if p.npi == BRUNO)
-        stranger = ada.members[0].patient_id
-        organization = dpc.read_organization().organization_id
-        from service.domain.attestation import build_provenance
-
-        said = build_provenance(organization, bruno, loaded.rt.now())
-        dpc.add_to_group(group.group_id, BRUNO, [stranger], said, "somebody-else")
+    loaded.attest_elsewhere(BRUNO, [1])
     loaded.send_roster({ADA: range(1, 15), BRUNO: range(20, 26)})
     plan = loaded.draw_some()
     assert [(row.npi, row.rule) for row in plan.left_out] == [(BRUNO, "not_on_roster")]

@@ -32,7 +32,9 @@ def test_an_organisation_that_does_not_exist_has_nothing_to_settle(practice: Pra
         assert isinstance(refusal, NotFound)
 
 
-@pytest.mark.parametrize(("when", "report"), [("after", SettleReport(landed=1)), ("before", SettleReport(not_landed=1))])
+@pytest.mark.parametrize(
+    ("when", "report"), [("after", SettleReport(landed=1)), ("before", SettleReport(not_landed=1))]
+)
 def test_one_reading_settles_one_call(loaded: Practice, when: str, report: SettleReport) -> None:
     lose_add(loaded, when)
     loaded.pass_time()
@@ -70,3 +72,16 @@ def test_a_call_that_landed_in_part_opens_an_incident(loaded: Practice) -> None:
     with loaded.rt.database.read() as connection:
         found = people.find_incidents(connection, "lakeside", kind="partly-landed", only_open=True)
     assert [incident.npi for incident in found] == [ADA]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_nothing_is_said_of_a_call_while_there_are_two_groups(loaded: Practice, when: str) -> None:
+    fewer = {ADA: range(1, 11), BRUNO: range(20, 26)}
+    loaded.send_roster(fewer)
+    loaded.send_roster(fewer)
+    loaded.emu.add_fault({"method": "POST", "path": r"\$remove$", "nth": 1, "when": when, "cut": True})
+    assert loaded.apply_all().ambiguous == 1
+    dpc_id = next(e["organization_id"] for e in loaded.emu.log() if e["organization_id"])
+    loaded.emu.add_group(dpc_id, ADA)
+    loaded.pass_time()
+    assert settle(loaded.rt, "lakeside") == SettleReport(still_open=1)

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from practice import ADA, BRUNO, Practice
 
-from service.domain.attestation import build_provenance
 from service.workflows.overview import show_overview
 from service.workflows.sweep import sweep
-
-
-def add_stranger(practice: Practice) -> None:
-    """Somebody else attributes a patient of one practitioner to another."""
-    with practice.rt.connect_dpc("lakeside") as dpc:
-        (ada,) = dpc.find_groups_by_npi(ADA)
-        (bruno,) = dpc.find_groups_by_npi(BRUNO)
-        practitioner = next(p.practitioner_id for p in dpc.read_practitioners() if p.npi == BRUNO)
-        said = build_provenance(dpc.read_organization().organization_id, practitioner, practice.rt.now())
-        dpc.add_to_group(bruno.group_id, BRUNO, [ada.members[0].patient_id], said, "somebody-else")
 
 
 def test_groups_that_hold_what_is_wanted_give_no_finding(loaded: Practice) -> None:
@@ -25,7 +14,7 @@ def test_groups_that_hold_what_is_wanted_give_no_finding(loaded: Practice) -> No
 
 
 def test_a_stranger_is_found_and_is_one_incident_however_often(loaded: Practice) -> None:
-    add_stranger(loaded)
+    loaded.attest_elsewhere(BRUNO, [1])
     first = sweep(loaded.rt, "lakeside")
     assert [npi for npi, _ in first.findings] == [BRUNO]
     assert sweep(loaded.rt, "lakeside").findings == first.findings
@@ -33,7 +22,7 @@ def test_a_stranger_is_found_and_is_one_incident_however_often(loaded: Practice)
 
 
 def test_an_incident_closes_when_its_cause_is_gone(loaded: Practice) -> None:
-    add_stranger(loaded)
+    loaded.attest_elsewhere(BRUNO, [1])
     sweep(loaded.rt, "lakeside")
     loaded.send_roster({ADA: range(1, 13), BRUNO: [*range(20, 26), *range(1, 3)]})
     assert sweep(loaded.rt, "lakeside").findings == ()
@@ -51,4 +40,3 @@ def test_two_groups_of_one_practitioner_are_a_finding(loaded: Practice) -> None:
     dpc_id = next(e["organization_id"] for e in loaded.emu.log() if e["organization_id"])
     loaded.emu.add_group(dpc_id, BRUNO)
     assert [npi for npi, _ in sweep(loaded.rt, "lakeside").findings] == [BRUNO]
-

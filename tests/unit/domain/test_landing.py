@@ -69,6 +69,12 @@ def test_a_call_that_took_effect_for_some_only_is_named_so_that_a_person_must_kn
     assert judge_landing(kind, ["ann", "bob"], group, {}, SENT) is Landing.PARTLY
 
 
+@pytest.mark.parametrize("kind", ChangeKind)
+def test_a_call_that_names_nobody_never_counts_as_landed(kind: ChangeKind) -> None:
+    """Its patients have no id at DPC that we know of, so it can not have been sent."""
+    assert judge_landing(kind, [], build_group(("ann", timedelta(days=90), False)), {}, SENT) is Landing.NOT_LANDED
+
+
 def test_what_others_did_to_other_patients_says_nothing() -> None:
     group = build_group(
         ("ann", timedelta(days=90), False), ("cay", timedelta(days=12), False), ("dee", timedelta(0), True)

@@ -11,6 +11,7 @@ import orjson
 from flask import request
 
 from service.emulator.answers import Refused, refuse, refuse_by_container
+from service.emulator.v1.fhir.lenient import read_leniently
 from service.emulator.v1.fhir.validation import as_object, as_objects
 
 RESOURCE_TYPES = {
@@ -35,13 +36,12 @@ def read_fhir_body(resource_type: str) -> dict[str, Any]:
             f"'{first}' (must be '{{')",
         )
     try:
-        body = orjson.loads(text)
+        body = read_leniently(orjson.loads(text))
     except orjson.JSONDecodeError as broken:
         raise refuse(400, f"HAPI-1861: Failed to parse JSON encoded FHIR content: {broken.msg}") from broken
     _check_type(body, resource_type)
     check_primitives(body)
-    checked: dict[str, Any] = body
-    return checked
+    return body
 
 
 def _check_type(body: dict[str, Any], resource_type: str) -> None:

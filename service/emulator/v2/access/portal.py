@@ -51,7 +51,7 @@ def create_relation(connection: Connection, implementer_id: str, npi: str) -> di
 def list_relations(connection: Connection, implementer_id: str) -> list[dict[str, Any]]:
     """The organisations of an implementer, each with the status of the relation."""
     query = select(tables.relations).where(tables.relations.c.implementer_id == implementer_id)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return [{str(name): value for name, value in row.items()} for row in connection.execute(query).mappings()]
 
 
 def _find_relation(connection: Connection, implementer_id: str, organization_id: str) -> object:

@@ -1,0 +1,121 @@
+"""Rows of patient and practitioner as read from resources, and the reading they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from service.domain.identifiers import Environment, Reading, pack_mbi
+from service.rosters.columns.assemble import assemble_rows
+from service.rosters.columns.evaluate import PRESENT, Judged
+from service.rosters.columns.kernels import NO_MBI, NO_NPI
+from service.rosters.fhir.entries import Entry
+from service.rosters.fhir.resources import (
+    References,
+    Resource,
+    find_gender,
+    find_person_name,
+    read_birth_date,
+    read_patient_mbi,
+)
+from service.rosters.findings import CODE_INDEX
+from service.rosters.limits import TooLarge
+from service.rosters.reading import ALL_PRACTITIONERS, Demographics, RosterOptions, RosterReading
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """One patient with one practitioner, as read.
+
+    `verdict` is what the row says where nothing is wrong; an NPI that is neither there nor missed means all
+    practitioners. `date_code` is the warning that the birth date earns.
+    """
+
+    pointer: str
+    mbi: Reading
+    npi: Reading
+    date_code: str | None = None
+    verdict: int = PRESENT
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """All resources of one input: its Patients with their MBIs, and what references lead to."""
+
+    entries: Sequence[Entry]
+    references: References
+    mbis: Mapping[int, Reading]
+    environment: Environment
+
+    def list_kind(self, kind: str) -> list[Entry]:
+        """Answers the resources of one type."""
+        return [entry for entry in self.entries if entry.kind == kind]
+
+    def read_mbi(self, patient: Resource) -> Reading:
+        """Answers the MBI of a Patient, contained ones included."""
+        return self.mbis.get(id(patient)) or read_patient_mbi(patient, self.environment)
+
+
+def build_input(entries: Sequence[Entry], environment: Environment) -> Input:
+    """Answers the resources of one input, ready to be looked up."""
+    references = References((entry.url, entry.resource) for entry in entries)
+    patients = (entry.resource for entry in entries if entry.kind == "Patient")
+    mbis = {id(patient): read_patient_mbi(patient, environment) for patient in patients}
+    return Input(entries, references, mbis, environment)
+
+
+def build_pairs_reading(
+    rows: Sequence[PairRow], source: Input, blank: RosterReading, options: RosterOptions, *, whole: bool = False
+) -> RosterReading:
+    """Answers the reading of the rows; people are those of its pairs, or with `whole` every Patient of the input.
+
+    Raises TooLarge.
+    """
+    if len(rows) > options.max_rows:
+        raise TooLarge
+    positions = [row.pointer.removesuffix("#") for row in rows]
+    found = assemble_rows(_judge(rows), positions=positions, ended_is_absent=options.mode == "snapshot")
+    named = None if whole else {mbi for mbi, _ in found.present.iter_pairs()}
+    return replace(
+        blank,
+        data_rows=len(rows),
+        present=found.present,
+        remove=found.remove,
+        findings=found.findings,
+        protected=found.protected,
+        blind_errors=found.blind_errors,
+        demographics=tuple(_iter_demographics(source, named)),
+    )
+
+
+def _judge(rows: Sequence[PairRow]) -> Judged:
+    verdict = [CODE_INDEX[row.mbi.code or row.npi.code or ""] or row.verdict for row in rows]
+    return Judged(
+        line=np.arange(1, len(rows) + 1, dtype=np.int32),
+        mbi=np.array([pack_mbi(row.mbi.value) if row.mbi.value else NO_MBI for row in rows], np.uint64),
+        npi=np.array([_number_npi(row.npi) for row in rows], np.int64),
+        verdict=np.array(verdict, np.uint8),
+        date_code=np.array([CODE_INDEX[row.date_code or ""] for row in rows], np.uint8),
+    )
+
+
+def _number_npi(npi: Reading) -> int:
+    if npi.value:
+        return int(npi.value)
+    return int(NO_NPI) if npi.code else ALL_PRACTITIONERS
+
+
+def _iter_demographics(source: Input, named: set[str] | None) -> Iterator[Demographics]:
+    """Yields each patient once, as first listed."""
+    seen: set[str] = set()
+    for entry in source.list_kind("Patient"):
+        mbi = source.read_mbi(entry.resource).value
+        if mbi is None or mbi in seen or (named is not None and mbi not in named):
+            continue
+        seen.add(mbi)
+        name = find_person_name(entry.resource)
+        born = read_birth_date(entry.resource)[0]
+        position = entry.pointer.removesuffix("#")
+        yield Demographics(mbi, name.given, name.family, born, find_gender(entry.resource), position)

@@ -1,0 +1,1 @@
+"""JSON as it streams in: checked trees, and rosters that are lists of pairs."""

@@ -1,0 +1,167 @@
+"""Streams JSON into trees: strict UTF-8, no key twice, bounded depth and numbers, and only the keys that are read."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, BinaryIO
+
+import ijson
+
+from service.rosters.encoding import Undecodable
+from service.rosters.limits import MAX_JSON_DEPTH, MAX_JSON_NODES, MAX_NUMBER_DIGITS, MAX_TOKEN_BYTES, TooLarge
+
+ROWS_KEY = "pairs"
+_LARGEST = 10**MAX_NUMBER_DIGITS
+
+
+class NotJson(Exception):
+    """The text is no JSON that can be taken at its word; `is_cut` says that it merely ends too early."""
+
+    def __init__(self, *, is_cut: bool = False) -> None:
+        super().__init__("not JSON")
+        self.is_cut = is_cut
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is kept of the trees.
+
+    `keys` are the names that are kept, `take_row` gets every item of a list of pairs in place of the tree, and
+    `shrink` says what items of a list under a name are reduced to.
+    """
+
+    keys: Mapping[str, str]
+    take_row: Callable[[Any], None]
+    shrink: Mapping[str, Callable[[Any], Any]]
+
+
+class _Frame:
+    """An object or array that is being read: `value` is None where it is only checked."""
+
+    __slots__ = ("key", "names", "take", "value", "whole")
+
+    def __init__(self, value: dict[str, Any] | list[Any] | None, names: set[str] | None, whole: bool) -> None:
+        self.value = value
+        self.names = names
+        self.whole = whole
+        self.key: str | None = None
+        self.take: Callable[[Any], Any] | None = None
+
+    def keeps(self) -> bool:
+        """Answers whether the value that comes next is part of the tree."""
+        return self.value is not None and (self.names is None or self.key is not None)
+
+    def add(self, item: Any) -> None:
+        """Adds a value that is complete."""
+        if isinstance(self.value, dict):
+            self.value[self.key or ""] = item
+        elif self.take is not None:
+            self.take(item)
+        elif self.value is not None:
+            self.value.append(item)
+
+
+class TreeReader:
+    """Builds the top-level values of one stream."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._stack: list[_Frame] = []
+        self._nodes = 0
+
+    def iter_documents(self, stream: BinaryIO) -> Iterator[Any]:
+        """Yields each top-level value; raises NotJson, TooLarge and Undecodable."""
+        events = ijson.basic_parse(_CheckedStream(stream), multiple_values=True)
+        try:
+            for event, token in events:
+                if event == "map_key":
+                    self._take_key(token)
+                elif event in ("start_map", "start_array"):
+                    self._open(event == "start_map")
+                else:
+                    if event in ("end_map", "end_array"):
+                        frame = self._stack.pop()
+                        if frame.value is None:
+                            continue
+                        token = frame.value
+                    elif event == "number":
+                        _check_number(token)
+                    if not self._stack:
+                        yield token
+                    elif self._stack[-1].keeps():
+                        self._stack[-1].add(token)
+        except ijson.JSONError as error:
+            raise NotJson(is_cut="premature EOF" in str(error)) from None  # its text quotes the input
+        except (SystemError, ValueError, OverflowError):
+            raise TooLarge from None  # a number longer than the interpreter converts
+
+    def _take_key(self, name: str) -> None:
+        frame = self._stack[-1]
+        names = frame.names
+        if names is None or name in names:
+            raise NotJson
+        names.add(name)
+        frame.key = name if frame.whole else self._plan.keys.get(name)
+
+    def _open(self, is_map: bool) -> None:
+        if len(self._stack) >= MAX_JSON_DEPTH:
+            raise TooLarge
+        parent = self._stack[-1] if self._stack else None
+        kept = parent is None or parent.keeps()
+        if kept:
+            self._nodes += 1
+            if self._nodes > MAX_JSON_NODES:
+                raise TooLarge
+        whole = parent is not None and (parent.whole or parent.take == self._take_row)
+        value: dict[str, Any] | list[Any] | None = ({} if is_map else []) if kept else None
+        frame = _Frame(value, set() if is_map else None, whole)
+        if kept and not is_map and not whole:
+            frame.take = self._find_taker(parent, frame)
+        self._stack.append(frame)
+
+    def _find_taker(self, parent: _Frame | None, frame: _Frame) -> Callable[[Any], Any] | None:
+        """Answers where the items of a new array go, None where they stay in it."""
+        if parent is None or (len(self._stack) == 1 and parent.key == ROWS_KEY):
+            return self._take_row
+        shrink = self._plan.shrink.get(parent.key or "")
+        kept = frame.value
+        if shrink is None or not isinstance(kept, list):
+            return None
+        return lambda item: kept.append(shrink(item))
+
+    def _take_row(self, item: Any) -> None:
+        self._nodes = 0
+        self._plan.take_row(item)
+
+
+class _CheckedStream:
+    """Bytes on their way to the parser: strict UTF-8, and no token that never ends."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._run = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Answers the next bytes; raises Undecodable and TooLarge."""
+        piece = self._stream.read(size)
+        try:
+            self._decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError:
+            raise Undecodable from None
+        last = piece.rfind(b'"')
+        self._run = self._run + len(piece) if last < 0 else len(piece) - last
+        if self._run > MAX_TOKEN_BYTES:
+            raise TooLarge
+        return piece
+
+
+def _check_number(number: int | Decimal) -> None:
+    if isinstance(number, int):
+        if not -_LARGEST < number < _LARGEST:
+            raise TooLarge
+    elif len(number.as_tuple().digits) > MAX_NUMBER_DIGITS:
+        raise TooLarge

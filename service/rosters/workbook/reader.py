@@ -1,0 +1,161 @@
+"""Reads the one sheet of an Excel workbook that holds a roster, as the table it shows (feeds 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import python_calamine as calamine
+
+from service.rosters.columns.evaluate import NO_ROW
+from service.rosters.delimited.reader import build_table_reading, read_practitioners
+from service.rosters.delimited.rows import TableRows, judge_rows
+from service.rosters.delimited.table import (
+    HEADER_ROWS,
+    Layout,
+    Row,
+    TableBroken,
+    find_practitioner_layout,
+    find_roster_layout,
+)
+from service.rosters.findings import CODE_INDEX, Findings
+from service.rosters.headings import PAIR_ROLES
+from service.rosters.limits import MAX_FIELD, TooLarge
+from service.rosters.names import find_name_signal
+from service.rosters.reading import RosterOptions, RosterReading
+from service.rosters.workbook.archive import Damaged
+from service.rosters.workbook.survey import SheetFacts, survey_workbook
+
+Cells = list[list[Any]]
+_NAME_ROLES = ("first_name", "last_name", "whole_name")
+_ERROR_TEXT = "#N/A"
+_WHOLE_LIMIT = 1e15
+_CANNOT_READ = (calamine.CalamineError, OSError, ValueError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A worksheet: its values from the first row and column on, and what they do not show."""
+
+    values: Cells
+    facts: SheetFacts
+
+    def iter_rows(self, blank_columns: frozenset[int] = frozenset()) -> Iterator[Row]:
+        """Yields row numbers and texts; cells with an error or no stored value are text that is no identifier.
+
+        In `blank_columns` (from 0), those of names, they stay blank. Raises TableBroken.
+        """
+        odd: dict[int, list[int]] = {}
+        for row, column in self.facts.error_cells | self.facts.valueless_cells:
+            if column - 1 not in blank_columns:
+                odd.setdefault(row, []).append(column - 1)
+        for number, values in enumerate(self.values, 1):
+            cells = [write_cell(value) for value in values]
+            for column in odd.get(number, ()):
+                if column < len(cells):
+                    cells[column] = _ERROR_TEXT
+            if max(map(len, cells), default=0) > MAX_FIELD:
+                raise TableBroken("too_large")
+            yield number, cells
+
+
+def read_workbook(path: Path, options: RosterOptions) -> RosterReading:
+    """Answers the sheet with a recognised header; every fault of the whole file is its `file_error`."""
+    blank = RosterReading("xlsx", mode_signal=find_name_signal(options.filename or path.name) or "none")
+    try:
+        return _read_sheets(load_sheets(path), blank, options)
+    except Damaged:
+        return replace(blank, file_error="unsupported_format_xlsx")
+    except TooLarge:
+        return replace(blank, file_error="too_large")
+    except TableBroken as broken:
+        return replace(blank, file_error=broken.code)
+
+
+def load_sheets(path: Path) -> list[Sheet]:
+    """Answers all worksheets of a workbook; raises Damaged and TooLarge."""
+    facts = survey_workbook(path)
+    try:
+        with path.open("rb") as stream:
+            workbook = calamine.CalamineWorkbook.from_filelike(stream)
+        known = [one.name for one in workbook.sheets_metadata]
+        worksheets = [one.name for one in workbook.sheets_metadata if one.typ == calamine.SheetTypeEnum.WorkSheet]
+        if known != list(facts):
+            raise Damaged
+        return [
+            Sheet(workbook.get_sheet_by_name(name).to_python(skip_empty_area=False), facts[name]) for name in worksheets
+        ]
+    except _CANNOT_READ as error:
+        raise Damaged from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what Rust raises is no Exception
+            raise
+        raise Damaged from error
+
+
+def write_cell(value: object) -> str:
+    """Answers a cell as the text a person would have typed: whole floats as integers, dates in ISO form."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _WHOLE_LIMIT else repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat(" ") if value.time() != time.min else value.date().isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value) if isinstance(value, int | timedelta) else ""
+
+
+def _read_sheets(sheets: Sequence[Sheet], blank: RosterReading, options: RosterOptions) -> RosterReading:
+    heads = [
+        (sheet, [row for row, _ in zip(sheet.iter_rows(), range(HEADER_ROWS + 1), strict=False)]) for sheet in sheets
+    ]
+    found = [(sheet, layout) for sheet, rows in heads if (layout := find_roster_layout(rows, options))]
+    if len(found) == 1:
+        return _read_roster(*found[0], blank, options)
+    lists = [(sheet, layout) for sheet, rows in heads if (layout := find_practitioner_layout(rows))]
+    if found or len(lists) != 1:
+        return replace(blank, file_error="header_changed" if options.header_hash and not found else "ambiguous_sheets")
+    sheet, layout = lists[0]
+    blank = replace(blank, format="practitioners_xlsx", header_hash=layout.header.hash)
+    return read_practitioners(_iter_body(sheet, layout), layout, blank, options)
+
+
+def _read_roster(sheet: Sheet, layout: Layout, blank: RosterReading, options: RosterOptions) -> RosterReading:
+    blank = replace(blank, header_hash=layout.header.hash)
+    if "action" in layout.header.columns:
+        blank = replace(blank, mode_signal="delta")
+    if layout.header.error:
+        return replace(blank, file_error=layout.header.error)
+    table = judge_rows(_iter_body(sheet, layout), layout, options)
+    _mark_valueless(table, sheet.facts, layout)
+    hidden = _list_hidden(table, sheet.facts, layout)
+    reading = build_table_reading(table, layout, blank, options)
+    if reading.file_error or not hidden or not isinstance(reading.findings, Findings):
+        return reading
+    return replace(reading, findings=reading.findings.add_warnings(hidden, "hidden_rows"))
+
+
+def _iter_body(sheet: Sheet, layout: Layout) -> Iterator[Row]:
+    names = frozenset(layout.header.columns[role] for role in _NAME_ROLES if role in layout.header.columns)
+    return (row for row in sheet.iter_rows(names) if row[0] >= layout.first_line)
+
+
+def _mark_valueless(table: TableRows, facts: SheetFacts, layout: Layout) -> None:
+    """Turns rows with a formula without value, where the roster is read from, into errors."""
+    columns = {layout.header.columns[role] + 1 for role in PAIR_ROLES if role in layout.header.columns}
+    rows = np.array(sorted({row for row, column in facts.valueless_cells if column in columns}), np.int32)
+    for part in table.parts:
+        part.verdict[np.isin(part.line, rows) & (part.verdict != NO_ROW)] = CODE_INDEX["formula_without_value"]
+
+
+def _list_hidden(table: TableRows, facts: SheetFacts, layout: Layout) -> list[int]:
+    """Answers the rows that the sender did not see; for a hidden sheet that of the header stands for all."""
+    lines = [line for part in table.parts for line in part.line.tolist()] if facts.hidden_rows else []
+    return [*([layout.first_line - 1] if facts.is_hidden else []), *(n for n in lines if n in facts.hidden_rows)]

@@ -1,0 +1,187 @@
+"""What the values of a workbook do not show: its extent, hidden rows, and formulas without a stored value (feeds 3.6).
+
+The reader of values allocates the whole rectangle between the first and the last cell of a sheet, and shows cells
+with an error and formulas without a value as blank; so the parts are looked through before.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.parsers import expat
+
+from service.rosters.limits import MAX_SHEET_CELLS, TooLarge
+from service.rosters.workbook.archive import RELATIONS, WORKBOOK, Damaged, Unpacker, index_members, open_archive
+
+Attributes = Mapping[str, str]
+_CELL = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
+_TRUE = frozenset({"1", "true"})
+_LAST_ROW, _LAST_COLUMN = 1 << 20, 1 << 14
+
+
+@dataclass(slots=True)
+class SheetFacts:
+    """One sheet: hidden rows, and the cells (row, column; both from 1) that have an error or no stored value."""
+
+    is_hidden: bool = False
+    hidden_rows: set[int] = field(default_factory=set)
+    error_cells: set[tuple[int, int]] = field(default_factory=set)
+    valueless_cells: set[tuple[int, int]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A sheet as the workbook lists it."""
+
+    name: str
+    relation: str
+    is_hidden: bool
+
+
+class _SheetScanner:
+    """Takes the elements of one sheet in their order."""
+
+    def __init__(self) -> None:
+        self.facts = SheetFacts()
+        self._row = self._column = 0
+        self._cells = 0
+        self._first = (_LAST_ROW, _LAST_COLUMN)
+        self._last = (0, 0)
+        self._open_formula = False
+
+    def take(self, name: str, attributes: Attributes) -> None:
+        """Takes the start of one element; raises TooLarge and Damaged."""
+        kind = name.rpartition(":")[2]
+        if kind == "c":
+            self.close_cell()
+            self._take_cell(attributes)
+        elif kind == "f":
+            self._open_formula = True
+        elif kind == "v":
+            self._open_formula = False
+        elif kind == "row":
+            self.close_cell()
+            self._take_row(attributes)
+
+    def close_cell(self) -> None:
+        """Notes the cell before: a formula that no value followed."""
+        if self._open_formula:
+            self.facts.valueless_cells.add((self._row, self._column))
+            self._open_formula = False
+
+    def check_extent(self) -> None:
+        """Raises TooLarge for a rectangle that nobody could hold in memory."""
+        height, width = self._last[0] - self._first[0] + 1, self._last[1] - self._first[1] + 1
+        if self._cells and (self._last[0] * self._last[1] > MAX_SHEET_CELLS or height * width > MAX_SHEET_CELLS):
+            raise TooLarge
+
+    def _take_row(self, attributes: Attributes) -> None:
+        text = attributes.get("r")
+        self._row = _read_number(text) if text is not None else self._row + 1
+        self._column = 0
+        if attributes.get("hidden") in _TRUE:
+            self.facts.hidden_rows.add(self._row)
+
+    def _take_cell(self, attributes: Attributes) -> None:
+        self._cells += 1
+        text = attributes.get("r")
+        if text is None:
+            self._column += 1
+        else:
+            found = _CELL.fullmatch(text)
+            if not found:
+                raise Damaged
+            self._column, self._row = _number_column(found.group(1)), int(found.group(2))
+        if self._cells > MAX_SHEET_CELLS or self._row > _LAST_ROW or self._column > _LAST_COLUMN:
+            raise TooLarge
+        self._first = min(self._first[0], self._row), min(self._first[1], self._column)
+        self._last = max(self._last[0], self._row), max(self._last[1], self._column)
+        if attributes.get("t") == "e":
+            self.facts.error_cells.add((self._row, self._column))
+
+
+def survey_workbook(path: Path) -> dict[str, SheetFacts]:
+    """Answers the worksheets by name, in their order; raises Damaged and TooLarge."""
+    with open_archive(path) as archive:
+        members = index_members(archive)
+        unpacker = Unpacker(archive, path.stat().st_size)
+        if WORKBOOK not in members or RELATIONS not in members:
+            raise Damaged
+        listed = _list_sheets(unpacker.iter_chunks(members.pop(WORKBOOK)))
+        targets = _list_targets(unpacker.iter_chunks(members.pop(RELATIONS)))
+        facts: dict[str, SheetFacts] = {}
+        for sheet in listed:
+            member = members.pop(targets.get(sheet.relation, ""), None)
+            if member is None or sheet.name in facts:
+                raise Damaged
+            facts[sheet.name] = _scan_sheet(unpacker.iter_chunks(member), sheet.is_hidden)
+        for member in members.values():  # the rest is only counted
+            for _ in unpacker.iter_chunks(member):
+                pass
+    return facts
+
+
+def _list_sheets(chunks: Iterable[bytes]) -> list[_Listed]:
+    sheets: list[_Listed] = []
+
+    def take(name: str, attributes: Attributes) -> None:
+        if name.rpartition(":")[2] == "sheet":
+            relation = next((text for key, text in attributes.items() if key.rpartition(":")[2] == "id"), "")
+            hidden = attributes.get("state", "visible") != "visible"
+            sheets.append(_Listed(attributes.get("name", ""), relation, hidden))
+
+    _parse(chunks, take)
+    return sheets
+
+
+def _list_targets(chunks: Iterable[bytes]) -> dict[str, str]:
+    targets: dict[str, str] = {}
+
+    def take(name: str, attributes: Attributes) -> None:
+        if name.rpartition(":")[2] == "Relationship":
+            path = posixpath.join("/xl", attributes.get("Target", ""))
+            targets[attributes.get("Id", "")] = posixpath.normpath(path).lstrip("/")
+
+    _parse(chunks, take)
+    return targets
+
+
+def _scan_sheet(chunks: Iterable[bytes], is_hidden: bool) -> SheetFacts:
+    scanner = _SheetScanner()
+    _parse(chunks, scanner.take)
+    scanner.close_cell()
+    scanner.check_extent()
+    scanner.facts.is_hidden = is_hidden
+    return scanner.facts
+
+
+def _parse(chunks: Iterable[bytes], take: Callable[[str, Attributes], None]) -> None:
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = take
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        for chunk in chunks:
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise Damaged from error
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise Damaged
+
+
+def _read_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 7):
+        raise Damaged
+    return int(text)
+
+
+def _number_column(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
