@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from service.domain.canonical import Json, read_time, write_time
+
+Conceal = Callable[[str], str]
+"""Turns an MBI into a token under a key. Fingerprints stand in the open, and an MBI has so few possible values that any
+of them could be found behind a plain hash by trying."""
 
 
 class ChangeKind(StrEnum):
@@ -79,19 +84,25 @@ LEFT_OUT_SENTENCES = {
     "not_ours": "The attribution was neither attested nor adopted by this service, so it is not removed.",
     "not_on_roster": "The attribution is active at DPC, but no accepted delivery lists the pair.",
     "nothing_desired": "No feed lists anybody at all; an empty roster never removes.",
+    "lost_by_overwrite": "The attribution is active at DPC; the overwrite would end it.",
     "two_groups": "DPC holds more than one Group for the practitioner; a person must decide which one stays.",
 }
 """One sentence for people per rule that leaves a pair out."""
 
 
-def write_change(change: Change) -> dict[str, Json]:
-    """Answer a change as JSON values; holds MBIs, so it is sealed wherever it is kept."""
+def keep_plain(mbi: str) -> str:
+    """Conceal nothing: for what is sealed whole."""
+    return mbi
+
+
+def write_change(change: Change, conceal: Conceal = keep_plain) -> dict[str, Json]:
+    """Answer a change as JSON values; with plain MBIs it is sealed wherever it is kept."""
     return {
         "kind": change.kind.value,
         "npi": change.npi,
         "practitioners": list(change.practitioners),
         "patients": [
-            [p.mbi, p.patient_id, p.delivery, p.line, write_time(p.end_at) if p.end_at else None]
+            [conceal(p.mbi), p.patient_id, p.delivery, p.line, write_time(p.end_at) if p.end_at else None]
             for p in change.patients
         ],
     }

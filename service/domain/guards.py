@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from service.domain.canonical import digest_json
-from service.domain.change import Change, ChangeKind
+from service.domain.change import Change, ChangeKind, Conceal
 from service.domain.policy import GuardLimits
 
 
@@ -63,14 +63,16 @@ def hold_changes(
     limits: GuardLimits,
     organization_id: str,
     released: Mapping[str, int],
+    conceal: Conceal,
 ) -> tuple[tuple[Change, ...], tuple[HeldChanges, ...]]:
     """Split changes into those that may go and those that wait.
 
-    `released` maps the fingerprint of held changes to the number of different people who let exactly those go. Removals
-    over a limit wait while adds and renewals go on; adds over a limit wait while renewals go on.
+    `conceal` keeps MBIs out of the fingerprints. `released` maps the fingerprint of held changes to the number of
+    different people who let exactly those go. Removals over a limit wait while adds and renewals go on; adds over a
+    limit wait while renewals go on.
     """
     held = [*_hold_removals(changes, exposure, limits), *_hold_adds(changes, exposure, limits)]
-    bound = [_bind(organization_id, *item) for item in held]
+    bound = [_bind(organization_id, conceal, *item) for item in held]
     waiting = tuple(h for h in bound if released.get(h.fingerprint, 0) < h.level.people_needed)
     stopped = {id(change) for h in waiting for change in h.changes}
     return tuple(c for c in changes if id(c) not in stopped), waiting
@@ -153,8 +155,14 @@ def _by_practitioner(changes: Sequence[Change], *kinds: ChangeKind) -> Mapping[s
 
 
 def _bind(
-    organization_id: str, rule: str, level: Level, npi: str | None, reason: str, changes: tuple[Change, ...]
+    organization_id: str,
+    conceal: Conceal,
+    rule: str,
+    level: Level,
+    npi: str | None,
+    reason: str,
+    changes: tuple[Change, ...],
 ) -> HeldChanges:
-    pairs = sorted([c.kind.value, c.npi or "", p.mbi] for c in changes for p in c.patients)
+    pairs = sorted([c.kind.value, c.npi or "", conceal(p.mbi)] for c in changes for p in c.patients)
     fingerprint = digest_json({"organization": organization_id, "rule": rule, "pairs": pairs})
     return HeldChanges(rule, level, npi, reason, changes, fingerprint)

@@ -62,6 +62,7 @@ HELD_FILE_ERRORS = {
 FEWER_ROWS_HOLD, FEWER_ROWS_STOP = 10, 30
 MORE_ROWS_HOLD, MORE_ROWS_STOP = 25, 100
 REJECTED_ROWS_HOLD, REJECTED_ROWS_STOP = 1, 5
+MOST_OF_THE_FILE = 50
 ROWS_FLOOR = 5
 """Row counts are compared in percent with the median of the last five snapshots, once more than five rows differ."""
 AGE_HOLD, AGE_STOP = timedelta(hours=48), timedelta(days=7)
@@ -124,9 +125,11 @@ def _doubt_rows(facts: FileFacts, history: History) -> Judgement | None:
 
 
 def _doubt_errors(facts: FileFacts, history: History) -> Judgement | None:
-    if facts.errors <= ROWS_FLOOR or not facts.data_rows:
+    if not facts.data_rows:
         return None
     percent = 100 * facts.errors / facts.data_rows
+    if facts.errors <= ROWS_FLOOR and percent <= MOST_OF_THE_FILE:
+        return None
     if percent <= REJECTED_ROWS_HOLD:
         return None
     level = Level.HARD_STOP if percent > REJECTED_ROWS_STOP else Level.HOLD

@@ -89,6 +89,8 @@ def check_entries(entries: Iterable[Entry], organization_id: str) -> list[bytes]
 
 
 def _find_fault(entry: Entry, expected: int, previous: bytes, organization_id: str) -> str | None:
+    if not all(isinstance(part, bytes) for part in (entry.leaf, entry.leaf_hash, entry.prev_hash)):
+        return "is not stored as it was written"
     if entry.seq != expected:
         return f"is missing; entry {entry.seq} follows"
     if hash_leaf(entry.leaf) != entry.leaf_hash:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from service.domain.attribution import Group
 from service.domain.canonical import Json, digest_json, read_time, write_time
-from service.domain.change import Change, ChangeKind, LeftOut, read_change, write_change
+from service.domain.change import Change, ChangeKind, Conceal, LeftOut, read_change, write_change
 from service.domain.guards import HeldChanges, Level
 
 
@@ -53,15 +53,18 @@ def draw_baselines(changes: Iterable[Change], groups: Mapping[str, Group]) -> di
     return {npi: digest_group(groups.get(npi) or Group(npi, None)) for npi in npis}
 
 
-def fingerprint_plan(plan: Plan) -> str:
-    """Answer the SHA-256 that a person signs: organisation, baselines, every change with its evidence, every hold."""
+def fingerprint_plan(plan: Plan, conceal: Conceal) -> str:
+    """Answer the SHA-256 that a person signs: organisation, baselines, every change with its evidence, every hold.
+
+    Patients stand in it as tokens of `conceal`, because the fingerprint is public and an MBI could be guessed.
+    """
     return digest_json(
         {
             "version": 1,
             "organization": plan.organization_id,
             "drawn_at": write_time(plan.drawn_at),
             "baselines": dict(plan.baselines),
-            "changes": [write_change(c) for c in plan.changes],
+            "changes": [write_change(c, conceal) for c in plan.changes],
             "held": [h.fingerprint for h in plan.held],
         }
     )

@@ -102,6 +102,7 @@ def build_overwrite(panel: Panel, observed: Observed, now: datetime, policy: Pol
             left_out.append(LeftOut(panel.npi, claim.mbi, rule))
         else:
             listed.append(_plan_patient(claim, observed, known.get(claim.mbi)))
+    left_out.extend(_name_lost(group, {patient.mbi for patient in listed}, now))
     if not listed:
         raise InvalidInput(
             "An overwrite with nobody in it would empty the Group.",
@@ -112,6 +113,13 @@ def build_overwrite(panel: Panel, observed: Observed, now: datetime, policy: Pol
     draft = _Draft(listed, [], [], [], left_out)
     overwrite = Change(ChangeKind.OVERWRITE, panel.npi, tuple(listed))
     return Reconciliation((*_register({panel.npi: draft}, observed, policy), overwrite), tuple(left_out))
+
+
+def _name_lost(group: Group, listed: set[str], now: datetime) -> Iterator[LeftOut]:
+    """Name everybody whose active attribution an overwrite would end, ours or not."""
+    for attribution in group.attributions:
+        if attribution.mbi not in listed and judge(attribution, now) is Status.ACTIVE:
+            yield LeftOut(group.npi, attribution.mbi, "lost_by_overwrite")
 
 
 def _draft_panel(panel: Panel, observed: Observed, now: datetime, policy: Policy, may_remove: bool) -> _Draft:

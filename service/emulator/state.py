@@ -93,11 +93,15 @@ class State:
             with self.engine.begin() as connection:
                 yield connection
 
+    def is_expiry_due(self) -> bool:
+        """Whether a full hour has passed since the hourly job last ran."""
+        return self.expired_until is None or floor_hour(self.clock.now()) > self.expired_until
+
     def run_due_expiry(self, connection: Connection) -> None:
         """Run the hourly job once for all full hours passed since its last run (contract-v1 9.6)."""
-        hour = floor_hour(self.clock.now())
-        if self.expired_until is not None and hour <= self.expired_until:
+        if not self.is_expiry_due():
             return
+        hour = floor_hour(self.clock.now())
         self.expired_until = hour
         expiry.expire(connection, hour)
         self.save_settings(connection)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from service.rosters.delimited.reader import read_delimited
 from service.rosters.encoding import find_marked_encoding
+from service.rosters.hl7v2.reader import read_hl7v2
 from service.rosters.json_text.export_set import read_export_set
 from service.rosters.json_text.reader import read_json
 from service.rosters.reading import RosterOptions, RosterReading
@@ -25,11 +26,12 @@ _MAGIC = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
 )
 _X12 = re.compile(r"ISA[^A-Za-z0-9\s]")
-_HL7 = re.compile(r"\x0b?(?:MSH|FHS|BHS)[^A-Za-z0-9\s]")
+_HL7 = re.compile(r"\x0b?(?:MSH|FHS|BHS)[^A-Za-z0-9\s]{3,6}")
 
 READERS: Mapping[str, Reader] = {
     "csv": read_delimited,
     "json": read_json,
+    "hl7v2": read_hl7v2,
     "ndjson": read_export_set,
     "xlsx": read_workbook,
 }

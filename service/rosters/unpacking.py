@@ -44,7 +44,7 @@ def iter_inflated(path: Path) -> Iterator[bytes]:
             read += len(piece)
             while piece:
                 if inflator.eof:
-                    piece = piece if inflated and piece.strip(b"\0") else b""  # tape blocks are padded with NUL
+                    piece = piece if piece.strip(b"\0") else b""  # tape blocks are padded with NUL
                     inflator = zlib.decompressobj(_GZIP) if piece else inflator
                     continue
                 out, piece = _inflate(inflator, piece)
@@ -53,6 +53,8 @@ def iter_inflated(path: Path) -> Iterator[bytes]:
                 if inflated > MAX_EXPANDED_BYTES or inflated > max(FREE_EXPANSION, MAX_GZIP_RATIO * consumed):
                     raise TooLarge
                 yield out
+    while not inflator.eof and (out := _inflate(inflator, b"")[0]):
+        yield out  # at most a window's rest
     if not inflator.eof:
         raise BrokenGzip(is_cut=True)
 

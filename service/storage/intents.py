@@ -171,15 +171,21 @@ def find_attempts(
     *,
     intent_id: str | None = None,
     npi: str | None = None,
+    attested: bool = False,
     after: tuple[datetime, str] | None = None,
     limit: int = 50,
 ) -> list[Attempt]:
-    """Answer a page of attempts, newest first; `after` is (sent_at, id) of the last one on the page before."""
+    """Answer a page of attempts, newest first; `after` is (sent_at, id) of the last one on the page before.
+
+    With `attested` only those that carried a Provenance.
+    """
     where = [attempts.c.organization_id == organization_id]
     if intent_id is not None:
         where.append(attempts.c.intent_id == intent_id)
     if npi is not None:
         where.append(attempts.c.npi == npi)
+    if attested:
+        where.append(attempts.c.provenance.is_not(None))
     if after is not None:
         sent_at, attempt_id = after
         older = (attempts.c.sent_at == sent_at) & (attempts.c.id < attempt_id)

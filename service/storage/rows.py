@@ -67,7 +67,7 @@ def load_value(connection: Connection, table: Table, kind: type[Value], *where: 
 
 def not_found(table: Table) -> NotFound:
     """Build the refusal that names what was looked for and nothing else."""
-    return NotFound(f"There is no such {table.name.replace('_', ' ')} in this organization.")
+    return NotFound(f"There is no such {table.name.replace('_', ' ')} in this organisation.")
 
 
 def find_values(

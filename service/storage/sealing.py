@@ -62,6 +62,10 @@ class OrganizationKeys:
         """Answer the 16 bytes under which an MBI of this organisation is found; they tell nothing without the key."""
         return hmac.digest(self._index_key, b"mbi:v1:" + mbi.encode(), "sha256")[:INDEX_BYTES]
 
+    def conceal(self, mbi: str) -> str:
+        """Answer the token that stands for an MBI in fingerprints, which everybody sees; not its index."""
+        return hmac.digest(self._index_key, b"fingerprint:v1:" + mbi.encode(), "sha256").hex()
+
 
 class Vault:
     """Opens the data keys of organisations; both keys come from the settings and never enter the database."""

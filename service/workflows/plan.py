@@ -107,6 +107,7 @@ def _compute(
         policy.guards,
         organization_id,
         {fingerprint: len(people) for fingerprint, people in released.items()},
+        keys.conceal,
     )
     warnings = (*_warn_unresolved(unresolved), *_warn_capacity(observed, result, policy))
     baselines = draw_baselines(free, observed.groups)
@@ -192,7 +193,7 @@ def _keep(
         keys,
         organization_id,
         plans.Plan(
-            fingerprint=fingerprint_plan(plan),
+            fingerprint=fingerprint_plan(plan, keys.conceal),
             baseline=digest_json(dict(plan.baselines)),
             drafted_at=now,
             drafted_by=actor.name,

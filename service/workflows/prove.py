@@ -118,8 +118,10 @@ def find_attestations(
 ) -> list[AttestationView]:
     """Answer attestations newest first; `after` is (sent_at, attempt id) of the last one seen."""
     with rt.database.read() as connection:
-        found = intents.find_attempts(connection, organization_id, after=after, limit=min(limit, MOST_ROWS))
-        return [_view_attestation(connection, organization_id, a) for a in found if a.provenance]
+        found = intents.find_attempts(
+            connection, organization_id, attested=True, after=after, limit=min(limit, MOST_ROWS)
+        )
+        return [_view_attestation(connection, organization_id, a) for a in found]
 
 
 def load_attestation(rt: Runtime, organization_id: str, attempt_id: str) -> AttestationView:

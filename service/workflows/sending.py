@@ -185,7 +185,7 @@ def _open_attempt(
             "kind": change.kind.value,
             "npi": change.npi,
             "group": group.group_id if group else None,
-            "patients": patient_ids or [p.mbi for p in change.patients],
+            "patients": patient_ids or [run.keys.conceal(p.mbi) for p in change.patients],
             "practitioners": list(change.practitioners),
             "provenance": provenance,
         }

@@ -16,7 +16,6 @@ from service.settings import KEY_BYTES, PREFIX, SETTINGS, Settings, SettingsWron
 from service.storage import organizations, schema
 from service.storage.database import check_writable
 from service.storage.errors import StorageError
-from service.storage.sealing import SealBroken
 
 MOST_SKEW = timedelta(seconds=30)
 """Beyond this difference to DPC's clock nothing is attested: an attestation is dated by our clock."""
@@ -60,9 +59,23 @@ def check_settings(environ: Mapping[str, str]) -> list[Check]:
     return [Check("settings", True, "every setting can be used")]
 
 
+def check_readiness(rt: Runtime) -> list[Check]:
+    """Look at what this process needs to work: schema, a database that can be written, keys that open; not at DPC."""
+    found = [*_check_database(rt)]
+    if all(check.ok for check in found):
+        try:
+            with rt.database.begin() as connection:
+                for organization in organizations.find_organizations(connection):
+                    rt.open_keys(connection, organization.id)
+            found.append(Check("keys", True, "the data keys open"))
+        except StorageError as error:
+            found.append(Check("keys", False, error.message, error.next_action))
+    return found
+
+
 def check_health(rt: Runtime) -> list[Check]:
     """Look at the database, the keys, the clock and every organisation's way to DPC."""
-    found = [*_check_database(rt)]
+    found = check_readiness(rt)
     if all(check.ok for check in found):
         found.extend(_check_organizations(rt))
     return found
@@ -89,13 +102,11 @@ def _check_organizations(rt: Runtime) -> Iterator[Check]:
     for organization in found:
         name = f"organisation {organization.id}"
         try:
-            with rt.database.begin() as connection:
-                rt.open_keys(connection, organization.id)
             with rt.connect_dpc(organization.id) as dpc:
                 dpc.read_organization()
                 yield from _check_clock(name, dpc.clock_offset)
             yield Check(name, True, "keys open, DPC answers with our credentials")
-        except (Refusal, DpcError, SealBroken) as error:
+        except (Refusal, DpcError, StorageError) as error:
             yield Check(name, False, error.message, error.next_action)
 
 

@@ -92,7 +92,11 @@ def settle_attempts(rt: Runtime, organization_id: str, *, wait: bool = False) ->
                     still_open += 1
                     continue
                 rt.sleep(remaining.total_seconds())
-            counts[_settle_one(rt, dpc, organization_id, attempt)] += 1
+            landing = _settle_one(rt, dpc, organization_id, attempt)
+            if landing is None:
+                still_open += 1
+            else:
+                counts[landing] += 1
     breaches = counts[Landing.PARTLY]
     return SettleReport(counts[Landing.LANDED], counts[Landing.NOT_LANDED] + breaches, still_open, breaches)
 
@@ -111,7 +115,7 @@ def _mark_ambiguous(rt: Runtime, organization_id: str) -> None:
                 record_outcome(connection, organization_id, intent, attempt, outcome, actor=ACTOR)
 
 
-def _settle_one(rt: Runtime, dpc: DpcClient, organization_id: str, attempt: Attempt) -> Landing:
+def _settle_one(rt: Runtime, dpc: DpcClient, organization_id: str, attempt: Attempt) -> Landing | None:
     with rt.database.begin() as connection:
         keys = rt.open_keys(connection, organization_id)
         intent = intents.load_intent(connection, organization_id, attempt.intent_id)
@@ -143,10 +147,15 @@ def _settle_registration(
     return landing
 
 
-def _settle_group(rt: Runtime, dpc: DpcClient, organization_id: str, keys: OrganizationKeys, case: _Case) -> Landing:
+def _settle_group(
+    rt: Runtime, dpc: DpcClient, organization_id: str, keys: OrganizationKeys, case: _Case
+) -> Landing | None:
+    """Judge by the one Group of the practitioner; with two of them, or nobody to look for, nothing can be said."""
     npi = case.change.npi or ""
     states = dpc.find_groups_by_npi(npi)
-    shown = states[0] if len(states) == 1 else None
+    if len(states) > 1 or not case.patient_ids:
+        return None
+    shown = states[0] if states else None
     offset = timedelta(milliseconds=case.attempt.clock_offset_ms or 0)
     landing = judge_landing(
         case.change.kind,

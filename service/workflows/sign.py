@@ -33,7 +33,7 @@ def sign_plan(
         plan = plans.load_plan(connection, organization_id, plan_id)
         if plan.state != "drafted":
             raise WrongState(f"The plan is {plan.state} and cannot be signed.", next_action="Draw a new plan.")
-        if not hmac.compare_digest(plan.fingerprint, fingerprint.strip().lower()):
+        if not hmac.compare_digest(plan.fingerprint.encode(), fingerprint.strip().lower().encode()):
             raise StalePlan("The fingerprint is not that of this plan: what you read is not what would be signed.")
         if not sum(n for kind, n in plan.counts.items() if kind not in ("held", "left_out")):
             raise WrongState(

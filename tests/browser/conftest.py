@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from browser_theatre import Theatre, launch_chromium, open_theatre
 from playwright.sync_api import Browser, sync_playwright
-
-_HERE = Path(__file__).parent
-for _folder in (_HERE, _HERE.parent / "integration" / "web"):
-    if str(_folder) not in sys.path:
-        sys.path.append(str(_folder))
-
-from browser_theatre import Theatre, launch_chromium, open_theatre  # noqa: E402
 
 
 @pytest.fixture(scope="session")

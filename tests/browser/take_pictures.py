@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 _ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_ROOT), str(_ROOT / "tests" / "integration" / "web")]
+sys.path[:0] = [str(_ROOT), str(_ROOT / "tests" / "kit")]
 
 from browser_theatre import Theatre, launch_chromium, open_theatre  # noqa: E402
 from web_stage import WELLS  # noqa: E402

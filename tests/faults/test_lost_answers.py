@@ -162,6 +162,14 @@ def wait_for_landing(practice: Practice) -> None:
         threading.Event().wait(0.02)
 
 
+def test_a_plan_whose_signature_runs_out_while_a_call_is_open_is_given_up_after_settling(waiting: Any) -> None:
+    practice = lose_answer(waiting, "create", LANDED["cut after the effect"])
+    practice.pass_time("P1DT1M")
+    reconcile_organization(practice.rt, "lakeside", actor=OPERATOR)
+    assert practice.load_plan_state(waiting.plan_id) == "stale"
+    check_settled(practice, WANTED)
+
+
 @pytest.mark.parametrize("path", [r"Practitioner/\$submit$", r"Patient/\$submit$"])
 @pytest.mark.parametrize("fault", ["cut after the effect", "cut before the effect"])
 def test_a_registration_without_answer_is_settled_by_reading(waiting: Any, path: str, fault: str) -> None:

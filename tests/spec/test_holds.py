@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from service.domain.change import Change, ChangeKind, PlannedPatient
+from service.domain.change import Change, ChangeKind, PlannedPatient, keep_plain
 from service.domain.guards import Exposure, HeldChanges, hold_changes
 from service.domain.policy import GuardLimits
 from tests.spec.tables import Row, read_table
@@ -139,7 +139,9 @@ CUMULATIVE = read_table("""
 )
 def test_removals_are_counted_together_with_those_of_the_last_seven_days(row: Row) -> None:
     exposure = Exposure({GRAY: int(row["active now"]), MOSS: ELSEWHERE}, {GRAY: int(row["removed in seven days"])})
-    _, held = hold_changes([remove(GRAY, int(row["removed now"]))], exposure, GuardLimits(), "lakeside", {})
+    _, held = hold_changes(
+        [remove(GRAY, int(row["removed now"]))], exposure, GuardLimits(), "lakeside", {}, conceal=keep_plain
+    )
     assert describe(held) == ([] if row["verdict"] == "free" else [f"removals-per-group {row['verdict']}"])
 
 
@@ -147,7 +149,7 @@ def test_the_organization_too_counts_the_removals_of_the_last_seven_days() -> No
     changes = [remove(GRAY, 2)]
     for lately, verdict in [(18, []), (19, ["removals-per-organization hold"])]:
         exposure = Exposure({GRAY: 200, MOSS: 800 - lately}, {MOSS: lately})
-        _, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", {})
+        _, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", {}, conceal=keep_plain)
         assert describe(held) == verdict
 
 
@@ -155,7 +157,7 @@ def test_a_slow_drain_of_four_percent_a_day_trips_by_the_second_day() -> None:
     active, lately, tripped_on = 100, 0, 0
     for day in range(1, 8):
         exposure = Exposure({GRAY: active, MOSS: ELSEWHERE}, {GRAY: lately})
-        _, held = hold_changes([remove(GRAY, 4)], exposure, GuardLimits(), "lakeside", {})
+        _, held = hold_changes([remove(GRAY, 4)], exposure, GuardLimits(), "lakeside", {}, conceal=keep_plain)
         if held:
             tripped_on = day
             break
@@ -170,7 +172,9 @@ def test_removals_that_wait_stop_neither_adds_nor_renewals_nor_removals_of_anoth
         build_change(ChangeKind.ADD, GRAY, 5, start=40),
         build_change(ChangeKind.RENEW, GRAY, 50, start=50),
     ]
-    free, held = hold_changes(changes, Exposure({GRAY: 300, MOSS: ELSEWHERE}, {}), GuardLimits(), "lakeside", {})
+    free, held = hold_changes(
+        changes, Exposure({GRAY: 300, MOSS: ELSEWHERE}, {}), GuardLimits(), "lakeside", {}, conceal=keep_plain
+    )
     assert free == (changes[1], changes[2], changes[3])
     assert [h.changes for h in held] == [(changes[0],)]
 
@@ -178,7 +182,7 @@ def test_removals_that_wait_stop_neither_adds_nor_renewals_nor_removals_of_anoth
 def test_adds_that_wait_stop_neither_renewals_nor_registrations() -> None:
     register = Change(ChangeKind.REGISTER, None, build_patients(60))
     changes = [register, build_change(ChangeKind.ADD, GRAY, 60), build_change(ChangeKind.RENEW, GRAY, 90, start=60)]
-    free, held = hold_changes(changes, Exposure({GRAY: 100}, {}), GuardLimits(), "lakeside", {})
+    free, held = hold_changes(changes, Exposure({GRAY: 100}, {}), GuardLimits(), "lakeside", {}, conceal=keep_plain)
     assert free == (changes[0], changes[2])
     assert describe(held) == ["adds-per-group hard-stop"]
 
@@ -196,17 +200,19 @@ def test_renewals_registrations_and_first_loads_are_never_held() -> None:
 def test_a_hold_of_the_whole_organization_does_not_hide_that_one_group_needs_two_people() -> None:
     changes = [remove(GRAY, 30), remove(MOSS, 2, start=30)]
     exposure = Exposure({GRAY: 30, MOSS: 1320}, {})
-    _, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", {})
+    _, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", {}, conceal=keep_plain)
     assert describe(held) == ["removals-per-group hard-stop", "removals-per-organization hold"]
     assert [h.changes for h in held] == [(changes[0],), (changes[1],)]
     one_person = {h.fingerprint: 1 for h in held}
-    free, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", one_person)
+    free, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", one_person, conceal=keep_plain)
     assert free == (changes[1],)
     assert describe(held) == ["removals-per-group hard-stop"]
 
 
 def test_a_hold_of_the_whole_organization_is_not_opened_for_nobody() -> None:
-    _, held = hold_changes([remove(GRAY, 30)], Exposure({GRAY: 30, MOSS: 1320}, {}), GuardLimits(), "lakeside", {})
+    _, held = hold_changes(
+        [remove(GRAY, 30)], Exposure({GRAY: 30, MOSS: 1320}, {}), GuardLimits(), "lakeside", {}, conceal=keep_plain
+    )
     assert describe(held) == ["removals-per-group hard-stop"]
 
 
@@ -237,13 +243,15 @@ def test_a_release_counts_for_exactly_the_patients_decided_on_and_for_no_other_r
     assert weigh([remove(GRAY, 3), remove(GRAY, 3, start=3)], active, released) == ()
     assert weigh([remove(GRAY, 7)], active, released)
     assert weigh([remove(GRAY, 6, start=1)], active, released)
-    _, elsewhere = hold_changes([remove(GRAY, 6)], Exposure(active, {}), GuardLimits(), "hillside", released)
+    _, elsewhere = hold_changes(
+        [remove(GRAY, 6)], Exposure(active, {}), GuardLimits(), "hillside", released, conceal=keep_plain
+    )
     assert elsewhere
 
 
 def test_a_hold_says_in_one_sentence_what_would_happen() -> None:
     exposure = Exposure({GRAY: 96, MOSS: ELSEWHERE}, {GRAY: 4})
-    _, (removals,) = hold_changes([remove(GRAY, 2)], exposure, GuardLimits(), "lakeside", {})
+    _, (removals,) = hold_changes([remove(GRAY, 2)], exposure, GuardLimits(), "lakeside", {}, conceal=keep_plain)
     (adds,) = weigh([build_change(ChangeKind.ADD, GRAY, 21)], {GRAY: 100})
     (everybody,) = weigh([remove(GRAY, 6)], {GRAY: 20})
     assert removals.reason == (
@@ -256,7 +264,7 @@ def test_a_hold_says_in_one_sentence_what_would_happen() -> None:
 def weigh(
     changes: list[Change], active: Mapping[str, int], released: Mapping[str, int] | None = None
 ) -> tuple[HeldChanges, ...]:
-    return hold_changes(changes, Exposure(active, {}), GuardLimits(), "lakeside", released or {})[1]
+    return hold_changes(changes, Exposure(active, {}), GuardLimits(), "lakeside", released or {}, conceal=keep_plain)[1]
 
 
 def describe(held: tuple[HeldChanges, ...]) -> list[str]:

@@ -147,7 +147,9 @@ REJECTED_ROWS = read_table("""
     100  | 5        | accepted
     100  | 6        | hard-stop rejected_rows
     300  | 6        | hold rejected_rows
-    6    | 5        | accepted
+    6    | 3        | accepted
+    6    | 4        | hard-stop rejected_rows
+    6    | 5        | hard-stop rejected_rows
 """)
 
 

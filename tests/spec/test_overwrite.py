@@ -27,8 +27,8 @@ def test_an_overwrite_attests_everybody_with_fresh_evidence_anew_and_nobody_else
         cay     | listed 3 days ago  | absent                  | overwrite
         dee     | listed 3 days ago  | unknown, described      | register, overwrite
         eve     | listed 3 days ago  | unknown, undescribed    | left out: demographics missing
-        fay     | listed 50 days ago | active, ends in 60 days | left out: stale evidence
-        gus     | ended 1 day ago    | active, ends in 60 days | nothing
+        fay     | listed 50 days ago | active, ends in 60 days | left out: stale evidence, left out: lost by overwrite
+        gus     | ended 1 day ago    | active, ends in 60 days | left out: lost by overwrite
         hal     | absent             | removed 30 days ago     | nothing
     """)
     assert describe_changes(result) == ["register 1", "overwrite 4"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.domain.change import keep_plain
 from service.domain.guards import Exposure, Level, hold_changes
 from service.domain.policy import GuardLimits
 from service.domain.roster import Claim, DeliveredPanel, fold_delivery
@@ -80,7 +81,7 @@ def test_a_panel_that_would_fall_to_zero_is_a_hard_stop_however_small(active: in
         moss | other | listed 3 days ago | active, ends in 60 days | nothing
     """)
     exposure = Exposure({"3905293015": active, "2323232225": 5000}, {})
-    free, held = hold_changes(result.changes, exposure, GuardLimits(), "lakeside", {})
+    free, held = hold_changes(result.changes, exposure, GuardLimits(), "lakeside", {}, conceal=keep_plain)
     assert free == ()
     assert [(h.rule, h.level, h.n) for h in held] == [("removals-per-group", Level.HARD_STOP, active)]
 

@@ -122,6 +122,12 @@ def test_a_name_that_is_no_setting_is_refused_and_other_programs_names_are_left_
     assert [m.split()[0] for m in caught.value.mistakes] == ["ROLLCALL_MASTERKEY", "ROLLCALL_", "ROLLCALL_X_FILE"]
 
 
+@pytest.mark.parametrize("name", ["OIDC_ISSUER", "SMTP_HOST", "WEBHOOK_URL", "SMTP_PASSWORD_FILE"])
+def test_a_name_that_is_promised_for_later_is_refused_rather_than_silently_ignored(name: str) -> None:
+    (mistake,) = find_mistakes(**{name: "x"})
+    assert mistake.startswith(f"{PREFIX}{name} belongs to something that this version does not have yet")
+
+
 def test_every_mistake_is_reported_at_once() -> None:
     with pytest.raises(SettingsWrong) as caught:
         load_settings(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, insert, text
+from sqlalchemy import Connection, delete, text
 
 from service.emulator.tables import attributions
 
@@ -55,9 +55,7 @@ def count_missing_patients(connection: Connection, organization_id: str, ids: It
 
 def insert_members(connection: Connection, group_id: str, ids: list[str], now_us: int) -> None:
     """New rows, active for 90 days from now; the ids are distinct."""
-    row = {"group_id": group_id, "begin_us": now_us, "end_us": now_us + LIFE_US, "inactive": False}
-    if ids:
-        connection.execute(insert(attributions), [{**row, "patient_id": patient_id} for patient_id in ids])
+    connection.execute(_ADD, {"group_id": group_id, "ids": _to_json(ids), "now": now_us, "end": now_us + LIFE_US})
 
 
 def replace_members(connection: Connection, group_id: str, ids: Iterable[str], now_us: int) -> None:

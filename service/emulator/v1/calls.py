@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Concatenate
 
 from flask import Blueprint, Response, current_app, request
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from service.emulator import tables
@@ -34,6 +34,14 @@ OWNED: dict[str, Table] = {
     "Group": tables.groups,
     "Patient": tables.patients,
     "Practitioner": tables.practitioners,
+}
+
+# Asked on every call, so built once.
+_ORGANIZATION = select(tables.organizations.c.id).where(tables.organizations.c.id == bindparam("key"))
+_TOKEN_HOLDER = select(tables.tokens.c.organization_id).where(tables.tokens.c.id == bindparam("key"))
+_OWNERSHIP = {
+    resource: select(table.c.id).where(table.c.id == bindparam("key"), table.c.organization_id == bindparam("owner"))
+    for resource, table in OWNED.items()
 }
 
 
@@ -160,8 +168,9 @@ def _enter_json(call: Call, view: View, path: dict[str, str], public: bool) -> R
 def _answer_call(answer: Callable[[Call], Response]) -> Response:
     state: State = current_app.extensions["emulator"]
     with state.lock:
-        with state.begin() as connection:
-            state.run_due_expiry(connection)
+        if state.is_expiry_due():
+            with state.begin() as connection:
+                state.run_due_expiry(connection)
         with state.begin() as connection:
             return answer(Call(state, connection, state.clock.now()))
 
@@ -209,10 +218,10 @@ def _find_organization(call: Call, macaroon: Macaroon, identifier: str) -> str:
         named = macaroon.find_values("organization_id")
         if not named:
             return ""
-        query = select(tables.organizations.c.id).where(tables.organizations.c.id == named[0])
+        query, key = _ORGANIZATION, named[0]
     else:
-        query = select(tables.tokens.c.organization_id).where(tables.tokens.c.id == identifier)
-    organization_id: str | None = call.connection.execute(query).scalar()
+        query, key = _TOKEN_HOLDER, identifier
+    organization_id: str | None = call.connection.execute(query, {"key": key}).scalar()
     if organization_id is None:
         raise refuse_credentials()
     return organization_id
@@ -244,9 +253,8 @@ def _check_owned(call: Call, resource: str, text: str) -> str:
         if resource_id != call.organization_id:
             raise refuse_credentials()
         return resource_id
-    table = OWNED[resource]
-    query = select(table.c.id).where(table.c.id == resource_id, table.c.organization_id == call.organization_id)
-    if call.connection.execute(query).first() is None:
+    values = {"key": resource_id, "owner": call.organization_id}
+    if call.connection.execute(_OWNERSHIP[resource], values).first() is None:
         raise refuse(404, f"{resource} not found")
     return resource_id
 

@@ -154,7 +154,8 @@ def create_group(call: Call) -> Response:
     call.connection.execute(insert(groups), row)
     insert_members(call.connection, group_id, active, call.now_us)
     call.mark_effect()
-    members: list[Member] = [(one, call.now_us, call.now_us + LIFE_US, 0) for one in active]
+    begin_us, end_us = call.now_us, call.now_us + LIFE_US
+    members: list[Member] = [(one, begin_us, end_us, 0) for one in active]
     headers = {"Location": build_location("Group", group_id)}
     return build_response(build_group(group_id, npi, members), 201, headers=headers)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from service.domain.identifiers import read_npi
 from service.rosters.columns.assemble import Assembly, assemble_rows, join_judged
+from service.rosters.columns.people import build_people
 from service.rosters.delimited.pieces import Declined, NotUtf8, read_pieces
 from service.rosters.delimited.rows import TableRows, iter_table, read_rows
 from service.rosters.delimited.table import (
@@ -27,7 +28,6 @@ from service.rosters.delimited.table import (
 from service.rosters.encoding import Source, Undecodable, is_utf8, open_source, transcode_source
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.names import find_name_signal
-from service.rosters.people import build_people
 from service.rosters.reading import PractitionerName, RosterOptions, RosterReading
 from service.rosters.values import find_name
 

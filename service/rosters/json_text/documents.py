@@ -14,6 +14,7 @@ from service.rosters.encoding import Undecodable
 from service.rosters.limits import MAX_JSON_DEPTH, MAX_JSON_NODES, MAX_NUMBER_DIGITS, MAX_TOKEN_BYTES, TooLarge
 
 ROWS_KEY = "pairs"
+_BLOCK = 1_024
 _LARGEST = 10**MAX_NUMBER_DIGITS
 
 
@@ -96,7 +97,7 @@ class TreeReader:
         except ijson.JSONError as error:
             raise NotJson(is_cut="premature EOF" in str(error)) from None  # its text quotes the input
         except (SystemError, ValueError, OverflowError):
-            raise TooLarge from None  # a number longer than the interpreter converts
+            raise NotJson from None
 
     def _take_key(self, name: str) -> None:
         frame = self._stack[-1]
@@ -154,9 +155,14 @@ class _CheckedStream:
             raise Undecodable from None
         last = piece.rfind(b'"')
         self._run = self._run + len(piece) if last < 0 else len(piece) - last
-        if self._run > MAX_TOKEN_BYTES:
+        if self._run > MAX_TOKEN_BYTES or _has_long_number(piece):
             raise TooLarge
         return piece
+
+
+def _has_long_number(piece: bytes) -> bool:
+    """Answers whether a block is all digits; the parser's C code crashes on integers of over 4,300 digits."""
+    return any(piece[at : at + _BLOCK].isdigit() for at in range(0, len(piece) - _BLOCK + 1, _BLOCK))
 
 
 def _check_number(number: int | Decimal) -> None:

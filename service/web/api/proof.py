@@ -12,7 +12,7 @@ from service.web.access import PLANS_READ, STATUS_READ, for_machines, load_organ
 from service.web.api.paging import Page, cut_page
 from service.web.api.section import Route, Section
 from service.web.places import find_runtime
-from service.workflows.prove import MOST_ROWS, AttestationView, find_attestations, find_checkpoints, load_attestation
+from service.workflows.prove import AttestationView, find_attestations, find_checkpoints, load_attestation
 
 section = Section("proof", "What was attested, exactly as it was sent, and the signed heads of the ledger.")
 
@@ -20,9 +20,8 @@ section = Section("proof", "What was attested, exactly as it was sent, and the s
 @section.route(Route("/attestations", AttestationPage, query=PageQuery, errors=(422,)), for_machines(PLANS_READ))
 def list_attestations(query: dict[str, Any]) -> Any:
     """List attestations, newest first."""
-    # The verb counts calls without attestation against its limit, so it is asked for its most.
     found = find_attestations(
-        find_runtime(), load_organization_id(), after=_read_cursor(query["cursor"]), limit=MOST_ROWS
+        find_runtime(), load_organization_id(), after=_read_cursor(query["cursor"]), limit=query["limit"] + 1
     )
     page: Page[AttestationView] = cut_page(found, query["limit"], _write_cursor)
     return page, page.headers

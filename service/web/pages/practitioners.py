@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.expiry import BUCKETS
 from service.domain.people import Action
-from service.web.access import for_people, load_actor, load_organization_id
+from service.web.access import for_people, is_allowed, load_actor, load_organization_id
 from service.web.api.paging import slice_page
-from service.web.pages.blueprint import pages
+from service.web.pages.blueprint import act, pages
 from service.web.places import find_runtime
 from service.workflows.explain import explain
 from service.workflows.panel import show_panel
+from service.workflows.practitioners import name_practitioner
 
 PAGE_SIZE = 100
 
@@ -30,8 +31,34 @@ def show_practitioner(npi: str) -> ResponseReturnValue:
     page = slice_page(rows, PAGE_SIZE, request.args.get("cursor"))
     counts = Counter(row.bucket for row in panel.rows)
     return render_template(
-        "practitioner.html", panel=panel, page=page, bucket=bucket, counts=counts, shown=len(rows), npi=npi
+        "practitioner.html",
+        panel=panel,
+        page=page,
+        bucket=bucket,
+        counts=counts,
+        shown=len(rows),
+        npi=npi,
+        may_name=is_allowed(Action.DRAW_PLAN),
     )
+
+
+@pages.post("/practitioners/<npi>/name")
+@for_people(Action.DRAW_PLAN)
+def name_practitioner_page(npi: str) -> ResponseReturnValue:
+    """Give a practitioner the name without which DPC registers nobody."""
+
+    def name() -> str:
+        name_practitioner(
+            find_runtime(),
+            load_organization_id(),
+            npi,
+            given=request.form.get("given", ""),
+            family=request.form.get("family", ""),
+            actor=load_actor(),
+        )
+        return "The practitioner has a name. The next plan can register them at DPC."
+
+    return act(name, back=url_for("pages.show_practitioner", npi=npi))
 
 
 @pages.get("/practitioners/<npi>/patients/<patient_ref>")

@@ -125,6 +125,9 @@ class Monkey:
     def send(self, client: Any) -> tuple[int, bytes, str] | None:
         """Status, body and media type; None for a dropped connection."""
         path, method = self.dice.choice(self.paths), self.dice.choice(METHODS)
+        if self.dice.random() < 0.4:
+            path, method = self.dice.choice(["/Group", "/Token/auth", "/Patient/$everything"]), "POST"
+            method = "GET" if path.startswith("/Patient") else method
         try:
             answer = client.open(
                 f"/api/v2{path}",

@@ -68,7 +68,7 @@ def test_every_value_is_spelled_as_an_independent_implementation_spells_it(value
         {"\u00e9": 1},
         {None: 1},
         [[1.5]],
-        {"a": {"b": object()}},
+        {"a": {"b": 1j}},
     ],
     ids=repr,
 )

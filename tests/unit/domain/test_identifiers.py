@@ -90,7 +90,7 @@ ENVIRONMENTS = [
     ("1S00E00AA00", None, "mbi_synthetic_in_production"),
     ("0S00E00AA00", None, "mbi_synthetic_in_production"),
     ("1SS0C00AA00", None, "mbi_synthetic_in_production"),
-    ("1A00A00AA00", "mbi_real_in_sandbox", None),
+    ("1EG4TE5MK73", "mbi_real_in_sandbox", None),
     ("1Z00A00AA00", "mbi_excluded_letter", "mbi_excluded_letter"),
 ]
 
@@ -109,7 +109,7 @@ def test_the_strict_letters_are_those_of_the_published_pattern() -> None:
     published = re.compile(f"[1-9]{letter}{either}[0-9]{letter}{either}[0-9]{letter}{{2}}[0-9]{{2}}")
     for char in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ":
         for place in range(11):
-            mbi = "1A00A00AA00"[:place] + char + "1A00A00AA00"[place + 1 :]
+            mbi = "1EG4TE5MK73"[:place] + char + "1EG4TE5MK73"[place + 1 :]
             assert (find_mbi_fault(mbi, PRODUCTION) is None) == bool(published.fullmatch(mbi))
 
 

@@ -86,7 +86,7 @@ IDENTIFIERS = [
     ([build_mbi(A), build_mbi(B)], None, "multiple_mbi"),
     ([build_mbi(A, period={"end": "2020-01-01"}), build_mbi(B)], B, None),
     ([build_mbi(A), build_mbi(B, extension=[{"url": CURRENCY, "valueCoding": {"code": "current"}}])], B, None),
-    ([build_mbi("1A00A00AA00")], None, "mbi_real_in_sandbox"),
+    ([build_mbi("1EG4TE5MK73")], None, "mbi_real_in_sandbox"),
     ([{"system": US_MBI}], None, "mbi_missing"),
     ([], None, "mbi_missing"),
 ]

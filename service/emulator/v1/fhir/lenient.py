@@ -8,8 +8,10 @@ from service.emulator.answers import refuse
 
 DEEPEST = 100
 SCALARS = frozenset(
-    "resourceType id reference system value family gender birthDate recorded use city state postalCode country text url"
-    .split()
+    (
+        "resourceType", "id", "reference", "system", "value", "family", "gender", "birthDate", "recorded", "use",
+        "city", "state", "postalCode", "country", "text", "url",
+    )
 )  # fmt: skip
 
 

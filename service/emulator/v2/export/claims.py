@@ -129,21 +129,26 @@ def _build_claim(claimant: Claimant, number: int, served_on: date) -> Resource:
         "billablePeriod": period,
         "diagnosis": [{"sequence": 1, "diagnosisCodeableConcept": {"coding": [icd]}}],
     }
+    price = 80 + 10 * (number % 7)
+    return {**claim, **_build_charge(claimant, hcpcs, period, price, updated_at)}
+
+
+def _build_charge(claimant: Claimant, hcpcs: Resource, period: Resource, price: int, created_at: datetime) -> Resource:
+    """What the two releases write differently: insurance, payment and the one item."""
     item: Resource = {"sequence": 1, "servicedPeriod": period, "quantity": {"value": 1}}
     coverage = {"coverage": {"reference": f"Coverage/part-b-{claimant.beneficiary_id}"}}
     if claimant.release == "STU3":
-        amount = {"system": "urn:iso:std:iso:4217", "code": "USD", "value": 80 + 10 * (number % 7)}
+        amount = {"system": "urn:iso:std:iso:4217", "code": "USD", "value": price}
         item |= {"service": {"coding": [hcpcs]}, "diagnosisLinkId": [1]}
-        return {**claim, "insurance": coverage, "payment": {"amount": amount}, "item": [item]}
+        return {"insurance": coverage, "payment": {"amount": amount}, "item": [item]}
     item |= {"productOrService": {"coding": [hcpcs]}, "diagnosisSequence": [1]}
     return {
-        **claim,
         "use": "claim",
         "outcome": "complete",
-        "created": updated_at.isoformat(timespec="seconds"),
+        "created": created_at.isoformat(timespec="seconds"),
         "insurer": {"identifier": {"value": "CMS"}},
         "provider": {"identifier": {"system": NPI_SYSTEM, "value": _PRACTICE_NPI}},
         "insurance": [{"focal": True, **coverage}],
-        "payment": {"amount": {"currency": "USD", "value": 80 + 10 * (number % 7)}},
+        "payment": {"amount": {"currency": "USD", "value": price}},
         "item": [item],
     }

@@ -1,0 +1,1 @@
+"""HL7 v2 ADT messages: always a delta, never a source of removals."""

@@ -1,0 +1,139 @@
+"""Cuts bytes into HL7 v2 messages, and holds batches to the counts in their trailers (feeds 5.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from service.rosters.limits import MAX_LINE_BYTES, TooLarge
+
+READ_SEGMENTS = frozenset({b"MSH", b"EVN", b"PID", b"PD1", b"ROL", b"PRT", b"PV1", b"MRG"})
+"""Segments that a roster is read from; all others are dropped unseen."""
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_FRAMING = bytes([0x0B, 0x1C])
+_BLANKS = b" \t\x00"
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch while it is read: where a finding about it points to, and its messages so far."""
+
+    name: str
+    messages: int = 0
+    is_closed: bool = False
+
+
+@dataclass(slots=True)
+class Messages:
+    """The messages of a file as lists of segments; `unclosed` names batches whose trailer is missing."""
+
+    messages: list[list[bytes]] = field(default_factory=list)
+    unclosed: list[str] = field(default_factory=list)
+    is_miscounted: bool = False
+
+
+class _Cutter:
+    """Takes segments in turn."""
+
+    def __init__(self, max_messages: int) -> None:
+        self.found = Messages()
+        self._max_messages = max_messages
+        self._file: Batch | None = None
+        self._batch: Batch | None = None
+        self._batches = self._loose = 0
+
+    def take(self, segment: bytes) -> None:
+        """Takes one segment; raises TooLarge."""
+        kind = segment[:3]
+        if kind == b"MSH":
+            self._open_message(segment)
+        elif kind in (b"FHS", b"BHS"):
+            self._open(kind, segment)
+        elif kind in (b"FTS", b"BTS"):
+            self._close(kind, segment)
+        elif kind in READ_SEGMENTS and self.found.messages:
+            self.found.messages[-1].append(segment)
+
+    def close(self) -> Messages:
+        """Answers what was found once everything was taken."""
+        for batch in (self._batch, self._file):
+            self._note_unclosed(batch)
+        return self.found
+
+    def _open_message(self, segment: bytes) -> None:
+        if len(self.found.messages) >= self._max_messages:
+            raise TooLarge
+        self.found.messages.append([segment])
+        self._loose += 1
+        if self._batch:
+            self._batch.messages += 1
+
+    def _open(self, kind: bytes, segment: bytes) -> None:
+        batch = Batch(_find_control_id(segment) or kind.decode())
+        if kind == b"FHS":
+            self._note_unclosed(self._file)
+            self._file = batch
+        else:
+            self._note_unclosed(self._batch)
+            self._batch, self._loose = batch, 0
+            self._batches += 1
+
+    def _close(self, kind: bytes, segment: bytes) -> None:
+        """A trailer must state, if anything, how many messages (BTS-1) or batches (FTS-1) there were."""
+        stated = _find_count(segment)
+        if kind == b"BTS":
+            counts = {self._loose}
+            self._loose = 0
+            if self._batch:
+                self._batch.is_closed = True
+        else:
+            counts = {self._batches} if self._batches else {0, 1}
+            if self._file:
+                self._file.is_closed = True
+        self.found.is_miscounted |= stated is not None and stated not in counts
+
+    def _note_unclosed(self, batch: Batch | None) -> None:
+        if batch is not None and not batch.is_closed:
+            self.found.unclosed.append(batch.name)
+
+
+def cut_messages(content: bytes, max_messages: int) -> Messages:
+    """Answers the messages; segments may end in CR, LF or CRLF and be framed for MLLP. Raises TooLarge."""
+    cutter = _Cutter(max_messages)
+    for segment in _iter_segments(content):
+        cutter.take(segment)
+    return cutter.close()
+
+
+def _iter_segments(content: bytes) -> Iterator[bytes]:
+    start = 0
+    for found in _LINE_END.finditer(content):
+        yield _trim(content, start, found.start())
+        start = found.end()
+    yield _trim(content, start, len(content))
+
+
+def _trim(content: bytes, start: int, stop: int) -> bytes:
+    segment = content[start : min(stop, start + 3 + len(_FRAMING))].lstrip(_FRAMING + _BLANKS)[:3]
+    if segment not in READ_SEGMENTS and segment not in (b"FHS", b"BHS", b"FTS", b"BTS"):
+        return b""  # observations may carry whole documents; they are not looked at
+    if stop - start > MAX_LINE_BYTES:
+        raise TooLarge
+    return content[start:stop].strip(_FRAMING + _BLANKS)
+
+
+def _find_control_id(segment: bytes) -> str | None:
+    """Answers FHS-11 or BHS-11."""
+    fields = segment.split(segment[3:4]) if len(segment) > 3 else []
+    text = fields[10].decode("ascii", errors="replace") if len(fields) > 10 else ""
+    return text.strip() or None
+
+
+def _find_count(segment: bytes) -> int | None:
+    """Answers the count of a trailer, None where there is none, -1 for text that is no count."""
+    parts = segment[3:4] and segment.split(segment[3:4])
+    text = parts[1].strip() if parts and len(parts) > 1 else b""
+    if not text:
+        return None
+    return int(text) if text.isdigit() and len(text) < 10 else -1

@@ -1,0 +1,85 @@
+"""Which numbers of an ADT message are an MBI and an NPI (feeds 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from service.domain.identifiers import Environment, Reading, read_mbi, read_npi
+from service.rosters.hl7v2.messages import Message
+
+Repetition = Sequence[Sequence[str]]
+
+_MBI_TYPES = frozenset({"MC", "MBI"})
+_MBI_AUTHORITIES = frozenset({"CMS", "MEDICARE", "MBI", "USMBI"})
+_MBI_OID = "2.16.840.1.113883.4.927"
+_NPI_OID = "2.16.840.1.113883.4.6"
+_PRIMARY_CARE = "PP"
+_DELETED = frozenset({"D", "DE", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Treating:
+    """The practitioner of a message; `is_untagged` says that a number looked like an NPI and was not marked as one."""
+
+    npi: Reading
+    is_untagged: bool
+
+
+def read_message_mbi(message: Message, segment: str, field: int, environment: Environment) -> Reading:
+    """Answers the one MBI among the identifiers of a field (PID-3, MRG-1)."""
+    found = [
+        read_mbi(message.read(one, 1), environment)
+        for part in message.list_segments(segment)[:1]
+        for one in message.list_repetitions(part, field)
+        if _is_mbi(message, one)
+    ]
+    good = [reading for reading in found if reading.value]
+    if len({reading.value for reading in good}) > 1:
+        return Reading(None, "multiple_mbi")
+    return (good or found or [Reading(None, "mbi_missing")])[0]
+
+
+def read_message_npi(message: Message, environment: Environment) -> Treating:
+    """Answers the NPI of the first source that yields a valid one, else what is wrong with the first that is tagged."""
+    wrong: list[Reading] = []
+    is_untagged = False
+    for repetition in _iter_practitioners(message):
+        reading = read_npi(message.read(repetition, 1), environment)
+        if not _is_npi_tagged(message, repetition):
+            is_untagged |= reading.value is not None
+        elif reading.value:
+            return Treating(reading, is_untagged)
+        else:
+            wrong.append(reading)
+    return Treating((wrong or [Reading(None, "npi_missing")])[0], is_untagged)
+
+
+def _iter_practitioners(message: Message) -> Iterator[Repetition]:
+    """Yields PD1-4, ROL-4 and PRT-5 of primary care, PV1-7: who treats, in the order of their weight.
+
+    Who referred or advised (PV1-8, PV1-9) is no evidence of treatment by us.
+    """
+    for segment in message.list_segments("PD1"):
+        yield from message.list_repetitions(segment, 4)
+    for name, role, person in (("ROL", 3, 4), ("PRT", 4, 5)):
+        for segment in message.list_segments(name):
+            roles = [message.read(one, 1).upper() for one in message.list_repetitions(segment, role)]
+            actions = [message.read(one, 1).upper() for one in message.list_repetitions(segment, 2)]
+            if _PRIMARY_CARE in roles and not _DELETED.intersection(actions):
+                yield from message.list_repetitions(segment, person)
+    for segment in message.list_segments("PV1"):
+        yield from message.list_repetitions(segment, 7)
+
+
+def _is_mbi(message: Message, identifier: Repetition) -> bool:
+    if message.read(identifier, 5).upper() not in _MBI_TYPES:
+        return False
+    authority = [message.read(identifier, 4, part) for part in (1, 2)]
+    return not any(authority) or authority[0].upper() in _MBI_AUTHORITIES or _MBI_OID in authority
+
+
+def _is_npi_tagged(message: Message, person: Repetition) -> bool:
+    """XCN-9 names the authority, XCN-13 the type; both forms occur, the second is often absent."""
+    name, oid = message.read(person, 9), message.read(person, 9, 2)
+    return name.upper() == "NPI" or _NPI_OID in (name, oid) or message.read(person, 13).upper() == "NPI"
