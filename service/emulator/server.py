@@ -224,6 +224,7 @@ def serve_forever(options: EmulatorOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with Emulator(options) as emulator:
-        sys.stdout.write(f"DPC emulator listening on {emulator.base_url} (v1 at {emulator.v1_url})\n")
+        bases = f"v1 at {emulator.v1_url}, v2 at {emulator.v2_url}, preview at {emulator.preview_url}"
+        sys.stdout.write(f"DPC emulator listening on {emulator.base_url} ({bases})\n")
         sys.stdout.flush()
         ended.wait()

@@ -28,7 +28,7 @@ from service.workflows.fold import fold_claims, save_people
 from service.workflows.policies import read_policy
 from service.workflows.record import record_fact
 
-READING_LASTS = timedelta(minutes=10)
+READING_LASTS = timedelta(minutes=5)
 """A delivery that one process reads is left to it for so long."""
 
 

@@ -164,6 +164,10 @@ def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Act
         if hold.state != "open" or hold.delivery_id is None:
             return None
         delivery = deliveries.load_delivery(connection, organization_id, hold.delivery_id)
+        if delivery.received_by == actor.name:
+            raise NotAllowed(
+                "Nobody releases a file that they sent in themselves.", next_action="Ask somebody else to decide."
+            )
         others = {
             d.person
             for d in plans.find_hold_decisions(connection, organization_id, hold_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.domain.errors import Refusal
+from service.domain.errors import Refusal, StalePlan
 from service.domain.people import Actor
 from service.runtime import Runtime
 from service.storage import organizations, plans
@@ -73,7 +73,10 @@ def _apply_standing(rt: Runtime, organization_id: str, actor: Actor, progress: P
     if covered is None or covered.head.state != "drafted" or not any(covered.head.counts.values()):
         return None
     sign_by_standing(rt, organization_id, covered.head.id, view, actor)
-    return apply_plan(rt, organization_id, covered.head.id, actor, progress)
+    try:
+        return apply_plan(rt, organization_id, covered.head.id, actor, progress)
+    except StalePlan:
+        return None  # somebody changed a Group in between; the plan drawn next shows how it is now
 
 
 def _report(

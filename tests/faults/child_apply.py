@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from typing import Any
 
 from dying import DyingDatabase
 
@@ -25,7 +26,8 @@ def main(plan_id: str, when: str, n: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     rt = build_runtime(load_settings({k: v for k, v in os.environ.items() if k.startswith("ROLLCALL_")}))
-    database = DyingDatabase(rt.database, **{when: n}, kill=kill)
+    moment: dict[str, Any] = {when: n}
+    database = DyingDatabase(rt.database, **moment, kill=kill)
     apply_plan(replace(rt, database=database), "lakeside", plan_id, Actor.operator())
 
 

@@ -32,7 +32,7 @@ AFTER_SOMETHING_OUTSIDE = [
 """Between these commits and the ones before them DPC was asked or told something."""
 
 
-def die(practice: Practice, plan_id: str, **when: int) -> None:
+def die(practice: Practice, plan_id: str, **when: Any) -> None:
     """Apply until death, and check what is on record at that moment."""
     lend_dying(practice, **when)
     with pytest.raises(Killed):

@@ -35,6 +35,7 @@ def take_photograph(practice: Practice, note: Any = None) -> Photograph:
     practice.rt.close()  # on SQLite this folds the write-ahead log into the file
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     with emulator.state.lock, closing(emulator.state.engine.raw_connection()) as source:
+        assert isinstance(source.driver_connection, sqlite3.Connection)
         source.driver_connection.backup(memory)
     return Photograph(memory, emulator.now(), emulator.log(), practice.rt, practice.sent, note)
 
@@ -54,6 +55,7 @@ def restore_photograph(
     copytree(settings.data_dir, folder / "installation")
     emulator.reset()
     with emulator.state.lock, closing(emulator.state.engine.raw_connection()) as target:
+        assert isinstance(target.driver_connection, sqlite3.Connection)
         taken.memory.backup(target.driver_connection)
         emulator.state.journal.extend(dict(entry) for entry in taken.journal)
     emulator.set_clock(taken.now, "real")

@@ -47,8 +47,11 @@ OPERATOR = Actor.operator()
 class KeyPair(Protocol):
     """A private and a public key in PEM."""
 
-    private_pem: bytes
-    public_pem: str
+    @property
+    def private_pem(self) -> bytes: ...
+
+    @property
+    def public_pem(self) -> str: ...
 
 
 def build_person(name: str, *roles: Role, organization_id: str = "lakeside") -> Actor:

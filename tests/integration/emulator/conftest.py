@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,13 +42,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if find_url(config) is None:
         return
     here = [item for item in items if item.path.is_relative_to(HERE)]
-    out = [item for item in here if item.get_closest_marker("control") or CONTROLLED & set(list_fixtures(item))]
+    out = [item for item in here if is_at_home_only(item)]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
 
 
-def list_fixtures(item: pytest.Item) -> list[str]:
-    return list(getattr(item, "fixturenames", ()))
+def is_at_home_only(item: pytest.Item) -> bool:
+    """Whether a test needs the control surface, or speaks another version than the one at --dpc-url."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    is_of_version_1 = not re.match(r"test_(v2|preview)", item.path.name) and item.path.parent == HERE
+    return item.get_closest_marker("control") is not None or bool(CONTROLLED & fixtures) or not is_of_version_1
 
 
 def find_url(config: pytest.Config) -> str | None:

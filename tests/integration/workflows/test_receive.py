@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from practice import ADA, FRED, VERA, Practice, build_person, write_roster
@@ -62,7 +63,7 @@ def test_a_feeder_of_another_organisation_may_not_send(practice: Practice) -> No
         {"idempotency_key": "k" * 101},
     ],
 )
-def test_what_cannot_be_understood_is_refused(practice: Practice, upload: dict[str, object]) -> None:
+def test_what_cannot_be_understood_is_refused(practice: Practice, upload: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         practice.receive(ROSTER, **upload)
     assert list_files(practice) == []
@@ -116,9 +117,10 @@ def test_the_same_key_with_the_same_bytes_answers_with_the_first_receipt(practic
 
 @pytest.mark.parametrize("name", ["idempotency_key", "sequence"])
 def test_a_key_or_sequence_that_was_used_for_other_bytes_is_a_conflict(practice: Practice, name: str) -> None:
-    practice.receive(ROSTER, **{name: "7"})
+    same: dict[str, Any] = {name: "7"}
+    practice.receive(ROSTER, **same)
     with pytest.raises(Conflict):
-        practice.receive(ROSTER + b"\r\n", **{name: "7"})
+        practice.receive(ROSTER + b"\r\n", **same)
     assert len(list_files(practice)) == 1
 
 
