@@ -65,6 +65,15 @@ def test_the_journey_by_hand_runs_as_it_is_written(tmp_path: Path, port: int, em
     assert (tmp_path / "data" / "rollcall.db").exists()
 
 
+def test_the_patient_of_the_emulator_s_story_lapses(tmp_path: Path, port: int, emulator: None) -> None:
+    script = "set -eu\n" + find_block("lapse").replace("3002", str(port))
+    run = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=build_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.split() == ['"inactive":false', '"inactive":true']
+
+
 def test_every_setting_stands_in_the_readme_with_its_purpose() -> None:
     for setting in SETTINGS:
         needed = "yes" if setting.is_required else ""

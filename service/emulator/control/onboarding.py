@@ -7,10 +7,11 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, insert, select
 
-from service.emulator import tables
+from service.emulator import macaroons, tables
 from service.emulator.answers import refuse_json
 from service.emulator.state import State
 from service.emulator.v1.access.keys import save_key
+from service.emulator.v1.access.token_auth import build_access_token
 from service.emulator.v1.access.tokens import save_token
 from service.emulator.v1.fhir.validation import is_npi
 
@@ -37,6 +38,15 @@ def create_organization(connection: Connection, state: State, npi: str, name: st
     connection.execute(insert(tables.organizations), {"id": organization_id, "npi": npi, "body": body})
     token: str = save_token(connection, state, organization_id)["token"]
     return organization_id, token
+
+
+def create_access_token(connection: Connection, state: State, organization_id: str) -> str:
+    """An access token of five minutes without key and assertion, for trying things out by hand."""
+    table = tables.organizations
+    if not connection.execute(select(table.c.id).where(table.c.id == organization_id)).first():
+        raise refuse_json(404)
+    client_token: str = save_token(connection, state, organization_id, "For trying things out")["token"]
+    return build_access_token(state, macaroons.read_tokens(client_token)[0])
 
 
 def create_second_group(connection: Connection, organization_id: str, npi: str) -> str:

@@ -12,7 +12,12 @@ from flask import Blueprint, Response, current_app, request
 
 from service.emulator.answers import JSON, build_response, refuse_json
 from service.emulator.clock import Clock, move_by, read_instant
-from service.emulator.control.onboarding import create_key, create_organization, create_second_group
+from service.emulator.control.onboarding import (
+    create_access_token,
+    create_key,
+    create_organization,
+    create_second_group,
+)
 from service.emulator.faults import read_fault
 from service.emulator.preview.calls import create_token
 from service.emulator.state import State
@@ -38,6 +43,7 @@ def build_control() -> Blueprint:
         ("POST", "/outcomes", set_outcomes),
         ("POST", "/organizations", add_organization),
         ("POST", "/organizations/<organization_id>/keys", add_key),
+        ("POST", "/organizations/<organization_id>/access-tokens", add_access_token),
         ("POST", "/organizations/<organization_id>/groups", add_group),
         ("POST", "/organizations/<organization_id>/preview-tokens", add_preview_token),
         ("GET", "/golden-macaroon", show_golden),
@@ -203,6 +209,14 @@ def add_key(organization_id: str) -> Response:
     with state.begin() as connection:
         row = create_key(connection, state, organization_id, wish)
     return _answer({"id": row["id"]}, 201)
+
+
+def add_access_token(organization_id: str) -> Response:
+    """An access token of five minutes for who tries the API by hand; a client gets its own with an assertion."""
+    state = _state()
+    with state.begin() as connection:
+        token = create_access_token(connection, state, organization_id)
+    return _answer({"access_token": token, "token_type": "bearer", "expires_in": 300}, 201)
 
 
 def add_group(organization_id: str) -> Response:

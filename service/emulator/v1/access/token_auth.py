@@ -23,6 +23,7 @@ from service.emulator.answers import (
     refuse_unexpected,
 )
 from service.emulator.clock import format_java
+from service.emulator.state import State
 from service.emulator.tables import public_keys
 from service.emulator.v1.calls import Call, json_route
 from service.emulator.v1.fhir.validation import find_uuid, has_html
@@ -55,7 +56,7 @@ def exchange_token(call: Call) -> Response:
     _check_signature(assertion, key)
     _check_times_and_audience(call, claims)
     _check_claims(call, claims)
-    access = _build_access_token(call, client[0])
+    access = build_access_token(call.state, client[0])
     body = {"access_token": access, "token_type": "bearer", "expires_in": 300, "scope": SCOPE}
     return build_response(body, 200, JSON)
 
@@ -162,11 +163,12 @@ def _check_claims(call: Call, claims: dict[str, Any]) -> None:
         raise refuse_json(401, "Not authorized")
 
 
-def _build_access_token(call: Call, client: macaroons.Macaroon) -> str:
-    expires_at: datetime = call.now + ACCESS_LIFE
+def build_access_token(state: State, client: macaroons.Macaroon) -> str:
+    """A client macaroon extended to end in five minutes, with its discharges bound to it (contract-v1 4.7)."""
+    expires_at: datetime = state.clock.now() + ACCESS_LIFE
     extended = macaroons.add_caveat(client, f"expires = {format_java(expires_at)}")
     discharges = [
-        macaroons.build_discharge(call.state.root_key, extended, caveat.cid)
+        macaroons.build_discharge(state.root_key, extended, caveat.cid)
         for caveat in extended.caveats
         if caveat.vid is not None
     ]
