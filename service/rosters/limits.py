@@ -4,8 +4,12 @@ from __future__ import annotations
 
 MAX_ROWS = 1_000_000
 """Rows of one input unless a feed's options say otherwise."""
+LINES_PER_ROW = 2
+"""Lines for every row that is allowed: blank ones and those inside quotes cost time, too."""
 MAX_COLUMNS = 4_000
 MAX_LINE_BYTES = 64 << 10
+MAX_SEGMENT_BYTES = 16 << 10
+"""One HL7 segment that is read; a message of them may have MAX_LINE_BYTES."""
 MAX_FIELD = 4 << 10
 """Characters of one cell."""
 
@@ -26,7 +30,7 @@ MAX_NUMBER_DIGITS = 32
 MAX_TOKEN_BYTES = 2 << 20
 """Bytes of JSON without a quotation mark: longer ones are a text or a number that no roster holds."""
 MAX_JSON_NODES = 3_000_000
-"""Objects and arrays of one JSON input that are kept at a time."""
+"""Values of one JSON input that are kept at a time."""
 
 
 class TooLarge(Exception):

@@ -16,13 +16,13 @@ CONFIG_KEYS = frozenset({"mode", "column_mapping", "header_hash", "content_type"
 def check(
     path: Path, *, environment: str = "sandbox", mode: str | None = None, config: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Answer the reading of one file under the keys of the feed contract (feeds 8).
+    """Answer the reading of one file, or of the folder of a bulk export, under the keys of the feed contract (feeds 8).
 
     `config` is what a feed's settings say: `mode` (the argument wins), `column_mapping`, `header_hash`, `content_type`.
     Raises InvalidInput for a file that is not there and for an unknown key.
     """
-    if not path.is_file():
-        raise InvalidInput(f"{path} is not a file.", next_action="Give the path of one roster file.")
+    if not path.is_file() and not path.is_dir():
+        raise InvalidInput(f"{path} is not a file.", next_action="Give one roster file, or the folder of an export.")
     given = dict(config or {})
     unknown = sorted(set(given) - CONFIG_KEYS)
     if unknown:

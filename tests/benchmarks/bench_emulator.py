@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "integration" / "emulator"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "kit"))
 
 from emulator_customer import build_key_pair, onboard
 from emulator_exports import ask, finish

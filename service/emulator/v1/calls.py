@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Concatenate
 
 from flask import Blueprint, Response, current_app, request
@@ -191,18 +192,27 @@ def authenticate(call: Call) -> str:
     if bearer is None:
         raise refuse_missing_credentials()
     try:
-        macaroons = read_tokens(bearer)
+        macaroons = _read_bearer(bearer)
     except UnreadableMacaroon:
         raise refuse_credentials() from None
     identifier = macaroons[0].identifier.decode("latin-1")
     if find_uuid(identifier) is None:
         raise refuse(500, f"Invalid UUID string: {identifier}")
     organization_id = _find_organization(call, macaroons[0], identifier)
-    if not is_genuine(call.state.root_key, macaroons):
+    if not _is_genuine(call.state.root_key, macaroons):
         raise refuse_credentials()
     if not all(_holds(call, pair, organization_id) for pair in _read_first_party(macaroons[0])):
         raise refuse_credentials()
     return organization_id
+
+
+@lru_cache(maxsize=256)
+def _read_bearer(text: str) -> tuple[Macaroon, ...]:
+    """A token lives five minutes and comes with every call: read and recomputed once."""
+    return tuple(read_tokens(text))
+
+
+_is_genuine = lru_cache(maxsize=256)(is_genuine)
 
 
 def _find_bearer() -> str | None:

@@ -25,7 +25,7 @@ from service.rosters.columns.kernels import NO_MBI, NO_NPI, view_strings
 from service.rosters.delimited.rows import RowSorter, TableRows
 from service.rosters.delimited.table import TRAILER_WORDS, Layout, TableBroken
 from service.rosters.encoding import Source, Undecodable, is_utf8
-from service.rosters.limits import MAX_FIELD, MAX_LINE_BYTES
+from service.rosters.limits import LINES_PER_ROW, MAX_FIELD, MAX_LINE_BYTES
 from service.rosters.reading import RosterOptions
 
 PIECE_BYTES = 4 << 20
@@ -80,10 +80,12 @@ class PieceReader:
             raise NotUtf8
         self._check_long_lines(piece)
         content = np.frombuffer(piece, np.uint8)
+        line_count = int(np.count_nonzero(content == _LF)) + (not piece.endswith(b"\n"))
+        if line_count > LINES_PER_ROW * self._options.max_rows:
+            raise TableBroken("too_large")
         if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
             raise Declined
         check_quotes(content, ord(self._layout.delimiter))
-        line_count = int(np.count_nonzero(content == _LF)) + (not piece.endswith(b"\n"))
         bad_lines: list[int] = []
         try:
             table = self._parse(piece, bad_lines)
@@ -167,13 +169,18 @@ def read_pieces(source: Source, layout: Layout, options: RosterOptions) -> Table
     """Answers every row behind the header; raises Declined, NotUtf8, TableBroken and Undecodable."""
     reader = PieceReader(layout, options)
     parts: list[Piece] = []
+    lines = 0
     with source.open() as stream:
         _skip_lines(stream, layout.first_line - 1)
         pieces = iter_pieces(stream)
         first = next(pieces, b"")
         second = next(pieces, b"")
         if first:
-            parts.extend([reader.read(first)] if not second else _read_in_threads(reader, first, second, pieces))
+            for part in [reader.read(first)] if not second else _read_in_threads(reader, first, second, pieces):
+                parts.append(part)
+                lines += part.line_count
+                if lines > LINES_PER_ROW * options.max_rows:
+                    raise TableBroken("too_large")
     return _join_pieces(parts, layout, options)
 
 

@@ -14,7 +14,7 @@ from service.rosters.columns.evaluate import Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, build_strings
 from service.rosters.delimited.table import Layout, Row, TableBroken, find_trailer, is_blank_row, iter_rows
 from service.rosters.encoding import Source, Undecodable
-from service.rosters.limits import MAX_LINE_BYTES
+from service.rosters.limits import LINES_PER_ROW, MAX_LINE_BYTES
 from service.rosters.reading import RosterOptions
 
 _BATCH_ROWS = 50_000
@@ -77,6 +77,8 @@ def judge_rows(rows: Iterable[Row], layout: Layout, options: RosterOptions) -> T
     parts: list[Judged] = []
     batch: list[Row] = []
     for line, cells in rows:
+        if line > LINES_PER_ROW * options.max_rows:
+            raise TableBroken("too_large")
         if sorter.is_data(line, cells):
             batch.append((line, cells))
         if len(batch) >= _BATCH_ROWS:

@@ -44,14 +44,6 @@ class Member:
     end: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Treating:
-    """The practitioners of one member and what is said about the pair where nothing is wrong with it."""
-
-    npis: Sequence[Reading]
-    verdict: int
-
-
 def shrink_member(item: Any) -> Member:
     """Answers what pairs need of a member; anything that is none has no entity."""
     member: Resource = item if isinstance(item, dict) else {}
@@ -176,7 +168,7 @@ def _read_coded_npi(characteristic: Resource, environment: Environment) -> Readi
     """Answers the NPI of a coding: in `code`, in older documents in `value` (feeds 4.2)."""
     for coding in list_codings(characteristic.get("valueCodeableConcept")):
         text = coding.get("code") or coding.get("value")
-        if coding.get("system") in NPI_SYSTEMS and isinstance(text, str):
+        if str(coding.get("system")) in NPI_SYSTEMS and isinstance(text, str):
             return read_npi(text, environment)
     return _MISSING
 

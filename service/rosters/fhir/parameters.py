@@ -42,9 +42,9 @@ def read_member_changes(entries: Sequence[Entry], source: Input, options: Roster
 
 def _read_change(entry: Entry, source: Input, options: RosterOptions) -> PairRow:
     parameters = list(enumerate(list_objects(entry.resource, "parameter")))
-    patients = [(place, one) for place, one in parameters if one.get("name") in _PATIENT]
+    patients = [(place, one) for place, one in parameters if _find_name(one) in _PATIENT]
     readings = [_read_patient(one, source, options) for _, one in patients]
-    npis = [_read_npi(one, source, options) for _, one in parameters if one.get("name") in _PROVIDER]
+    npis = [_read_npi(one, source, options) for _, one in parameters if _find_name(one) in _PROVIDER]
     has_period = any(one.get("name") == "attributionPeriod" for _, one in parameters)
     verdict = _find_verdict(options.filename or "", has_provider=bool(npis), has_period=has_period)
     npi = _choose(npis, "npi_format") if npis else Reading(None, "npi_missing" if verdict == PRESENT else None)
@@ -52,6 +52,11 @@ def _read_change(entry: Entry, source: Input, options: RosterOptions) -> PairRow
         npi = Reading(None, "bad_action")
     pointer = f"{entry.pointer}/parameter/{patients[0][0]}"
     return PairRow(pointer, _choose(readings, "multiple_mbi"), npi, None, verdict or PRESENT)
+
+
+def _find_name(parameter: Resource) -> str:
+    name = parameter.get("name")
+    return name if isinstance(name, str) else ""
 
 
 def _find_verdict(filename: str, *, has_provider: bool, has_period: bool) -> int | None:
@@ -67,7 +72,7 @@ def _read_patient(parameter: Resource, source: Input, options: RosterOptions) ->
     """Answers the MBI; a memberId of another system is the payer's own number and says nothing (feeds 4.1)."""
     reference = parameter.get("valueReference")
     if parameter.get("name") == "memberId" or not isinstance(reference, dict):
-        found = [one for one in _iter_identifiers(parameter) if one.get("system") in MBI_SYSTEMS]
+        found = [one for one in _iter_identifiers(parameter) if str(one.get("system")) in MBI_SYSTEMS]
         return read_patient_mbi({"identifier": found}, options.environment)
     text = reference.get("reference")
     target = source.references.find(text, {}) if isinstance(text, str) else None

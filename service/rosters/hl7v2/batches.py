@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from service.rosters.limits import MAX_LINE_BYTES, TooLarge
+from service.rosters.limits import MAX_LINE_BYTES, MAX_SEGMENT_BYTES, TooLarge
 
-READ_SEGMENTS = frozenset({b"MSH", b"EVN", b"PID", b"PD1", b"ROL", b"PRT", b"PV1", b"MRG"})
-"""Segments that a roster is read from; all others are dropped unseen."""
+READ_SEGMENTS = {b"MSH": 19, b"EVN": 2, b"PID": 31, b"PD1": 5, b"ROL": 5, b"PRT": 6, b"PV1": 8, b"MRG": 2}
+"""Segments that a roster is read from, and how many of their fields; all others are dropped unseen."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _FRAMING = bytes([0x0B, 0x1C])
 _BLANKS = b" \t\x00"
@@ -42,6 +42,7 @@ class _Cutter:
         self._file: Batch | None = None
         self._batch: Batch | None = None
         self._batches = self._loose = 0
+        self._room = 0
 
     def take(self, segment: bytes) -> None:
         """Takes one segment; raises TooLarge."""
@@ -53,7 +54,11 @@ class _Cutter:
         elif kind in (b"FTS", b"BTS"):
             self._close(kind, segment)
         elif kind in READ_SEGMENTS and self.found.messages:
-            self.found.messages[-1].append(segment)
+            message = self.found.messages[-1]
+            self._room -= len(segment)
+            if self._room < 0:
+                raise TooLarge
+            message.append(_cut_fields(segment, message[0][3:4]))
 
     def close(self) -> Messages:
         """Answers what was found once everything was taken."""
@@ -64,7 +69,8 @@ class _Cutter:
     def _open_message(self, segment: bytes) -> None:
         if len(self.found.messages) >= self._max_messages:
             raise TooLarge
-        self.found.messages.append([segment])
+        self.found.messages.append([_cut_fields(segment, segment[3:4])])
+        self._room = MAX_LINE_BYTES - len(segment)
         self._loose += 1
         if self._batch:
             self._batch.messages += 1
@@ -118,9 +124,15 @@ def _trim(content: bytes, start: int, stop: int) -> bytes:
     segment = content[start : min(stop, start + 3 + len(_FRAMING))].lstrip(_FRAMING + _BLANKS)[:3]
     if segment not in READ_SEGMENTS and segment not in (b"FHS", b"BHS", b"FTS", b"BTS"):
         return b""  # observations may carry whole documents; they are not looked at
-    if stop - start > MAX_LINE_BYTES:
+    if stop - start > MAX_SEGMENT_BYTES:
         raise TooLarge
     return content[start:stop].strip(_FRAMING + _BLANKS)
+
+
+def _cut_fields(segment: bytes, separator: bytes) -> bytes:
+    """Answers the segment without the fields that no roster needs."""
+    wanted = READ_SEGMENTS[segment[:3]]
+    return separator.join(segment.split(separator, wanted)[:wanted]) if separator else segment
 
 
 def _find_control_id(segment: bytes) -> str | None:

@@ -93,6 +93,9 @@ class TreeReader:
                     if not self._stack:
                         yield token
                     elif self._stack[-1].keeps():
+                        self._nodes += 1
+                        if self._nodes > MAX_JSON_NODES:
+                            raise TooLarge
                         self._stack[-1].add(token)
         except ijson.JSONError as error:
             raise NotJson(is_cut="premature EOF" in str(error)) from None  # its text quotes the input
@@ -112,10 +115,6 @@ class TreeReader:
             raise TooLarge
         parent = self._stack[-1] if self._stack else None
         kept = parent is None or parent.keeps()
-        if kept:
-            self._nodes += 1
-            if self._nodes > MAX_JSON_NODES:
-                raise TooLarge
         whole = parent is not None and (parent.whole or parent.take == self._take_row)
         value: dict[str, Any] | list[Any] | None = ({} if is_map else []) if kept else None
         frame = _Frame(value, set() if is_map else None, whole)

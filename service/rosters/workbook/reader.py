@@ -53,7 +53,9 @@ class Sheet:
         for row, column in self.facts.error_cells | self.facts.valueless_cells:
             if column - 1 not in blank_columns:
                 odd.setdefault(row, []).append(column - 1)
-        for number, values in enumerate(self.values, 1):
+        width = len(self.values[0]) if self.values else 0
+        for number in range(1, max(len(self.values), max(odd, default=0)) + 1):
+            values = self.values[number - 1] if number <= len(self.values) else [""] * width
             cells = [write_cell(value) for value in values]
             for column in odd.get(number, ()):
                 if column < len(cells):

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from emulator_customer import Customer, KeyPair, Scene, build_key_pair, build_npi, onboard
+from emulator_elsewhere import Elsewhere, admit, sweep
 
 from service.emulator.macaroons import add_caveat, encode_binary, read_tokens
 from service.emulator.server import Emulator, EmulatorOptions
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from emulator_customer import Customer, KeyPair, Scene, build_key_pair, build_npi, onboard
-from emulator_elsewhere import Elsewhere, admit, sweep
 
 HERE = Path(__file__).parent
 CONTROLLED = {"emulator", "server", "stranger"}

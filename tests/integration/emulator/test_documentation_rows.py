@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from emulator_customer import (
     FHIR,
+    HAS_ROSTER,
     MBI_SYSTEM,
     NPI_SYSTEM,
     Customer,
@@ -19,7 +20,6 @@ from emulator_customer import (
     build_key_pair,
     build_mbi,
     build_npi,
-    build_parameters,
     build_patient,
     build_practitioner,
     read_text,
@@ -27,12 +27,7 @@ from emulator_customer import (
 from emulator_exports import ask, fetch, find_extension, finish, poll
 
 JSON: dict[str, str | None] = {"Accept": "application/json", "Content-Type": "application/json"}
-CURL: dict[str, str | None] = {"Content-Type": "application/x-www-form-urlencoded"}
 NOT_FHIR = "`Content-Type:` header must specify valid FHIR content type"
-HAS_ROSTER = (
-    "Could not create a roster for this provider as they already have one.  "
-    "Try updating it instead, or first deleting it."
-)
 
 
 @pytest.mark.control
@@ -173,11 +168,9 @@ def test_row_14_searches_need_their_query(scene: Scene) -> None:
 
 def test_row_15_curls_own_content_type_is_a_415(roster: Scene) -> None:
     """contract-v1 13, row 15: the server's side."""
-    answers = [
-        roster.add(roster.patients[2:], headers=CURL),
-        roster.remove(roster.patients[:1], headers=CURL),
-        roster.replace(roster.patients, headers=CURL),
-    ]
+    curl = {"Content-Type": "application/x-www-form-urlencoded"}
+    acts = (roster.add, roster.remove, roster.replace)
+    answers = [act(roster.patients[:1], headers=curl) for act in acts]
     assert [(answer.status_code, read_text(answer)) for answer in answers] == [(415, NOT_FHIR)] * 3
     assert roster.add(roster.patients[2:], headers={"Content-Type": FHIR}).status_code == 200
 
@@ -394,10 +387,9 @@ def test_row_36_a_second_group_is_a_403(roster: Scene) -> None:
 
 def test_row_37_accept_and_content_type_are_both_a_415(customer: Customer) -> None:
     """contract-v1 13, row 37: the server's side."""
-    body = build_parameters([build_patient(build_mbi(1))])
     for headers in ({"Accept": "application/json"}, {"Content-Type": "application/json"}):
         changed: dict[str, str | None] = dict(headers)
-        assert customer.send("POST", "/Patient/$submit", body, headers=changed).status_code == 415
+        assert customer.send("POST", "/Patient", build_patient(build_mbi(1)), headers=changed).status_code == 415
 
 
 def test_every_row_has_its_test() -> None:

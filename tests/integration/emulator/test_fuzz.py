@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote as percent_encode
 
 import pytest
 import requests
@@ -200,7 +201,7 @@ def encode(part: Any) -> str:
 
 
 def quote(text: str) -> str:
-    return requests.utils.quote(text, safe="$%:,|")
+    return percent_encode(text, safe="$%:,|")
 
 
 def build_gun(roster: Scene) -> Gun:

@@ -176,3 +176,19 @@ def test_one_connection_serves_several_requests(customer: Customer) -> None:
             while received.count(b"HTTP/1.1 ") < 2 or not received.endswith(b"Z"):
                 received += connection.recv(65536)
             assert re.findall(rb"HTTP/1\.1 (\d+)", received) == [b"404", b"200"]
+
+
+def test_a_body_that_cannot_be_inflated_is_the_containers_400(customer: Customer) -> None:
+    """contract-v1 1.1: inflating comes before everything else, and leaves the connection usable."""
+    answer = customer.send("POST", "/Patient", b"{}", headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (400, "text/html")
+    assert customer.send("GET", "/Patient").status_code == 200
+
+
+def test_elements_of_the_wrong_json_type_are_dropped(customer: Customer) -> None:
+    """contract-v1 2.5: the parser is lenient; what is then missing is a profile's matter."""
+    patient = build_patient(build_mbi(1), birthDate={"year": 1940})
+    answer = customer.send("POST", "/Patient", patient)
+    assert answer.status_code == 422
+    assert "Patient.birthDate" in read_text(answer)
+    assert customer.send("POST", "/Patient", build_patient(build_mbi(1), name=[7, None])).status_code == 422

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from preview_customer import Customer, build_patient, build_practitioner
 
 from service.emulator.server import Emulator, EmulatorOptions
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from preview_customer import Customer, build_patient, build_practitioner
 
 
 @pytest.fixture(scope="session")

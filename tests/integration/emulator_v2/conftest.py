@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import requests
+from v2_customer import Customer, KeyPair, build_key_pair, onboard
 
 from service.emulator.server import Emulator, EmulatorOptions
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from v2_customer import Customer, KeyPair, build_key_pair, onboard
 
 
 @pytest.fixture(scope="session")

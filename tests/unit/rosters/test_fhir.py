@@ -208,10 +208,10 @@ def test_a_partial_birth_date_is_a_remark(read_text: ReadText, text: str, on: da
 
 
 UNREAD = [
-    build_bundle({"resourceType": "Group", "id": "g"}, build_patient(build_mbi(A))),
     build_bundle({"resourceType": "Organization"}),
-    {"resourceType": "Group", "member": []},
-    {"resourceType": "Parameters", "parameter": [{"name": "memberId", "valueIdentifier": {"value": A}}]},
+    build_bundle({"resourceType": "Group", "type": "device", "member": []}),
+    {"resourceType": "Group", "actual": False, "member": []},
+    {"resourceType": "Parameters", "parameter": [{"name": "coverageReference"}]},
 ]
 
 

@@ -33,7 +33,10 @@ def build_zip(name: str) -> bytes:
 
 
 REFUSED = [
-    (gzip.compress(b"mbi,npi\n"), "gzip", "unsupported_format_gzip"),
+    (gzip.compress(gzip.compress(b"mbi,npi\n")), "gzip", "unsupported_format_gzip"),
+    (b"\x1f\x8b no gzip", "gzip", "unsupported_format_gzip"),
+    (gzip.compress(b"mbi,npi\n")[:-9], "gzip", "truncated"),
+    (gzip.compress(build_zip("roster.csv")), "zip", "unsupported_format_zip"),
     (build_zip("roster.csv"), "zip", "unsupported_format_zip"),
     (build_zip("xl/workbook.xml"), "xlsx", "unsupported_format_xlsx"),
     (b"PK\x03\x04 broken", "zip", "unsupported_format_zip"),
@@ -41,16 +44,24 @@ REFUSED = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 workbook", "xls", "unsupported_format_xls"),
     (b"ISA*00*          *00*", "x12", "unsupported_format_x12"),
     (b"ISA|00|          |00|", "x12", "unsupported_format_x12"),
-    (b"MSH|^~\\&|EHR", "hl7v2", "unsupported_format_hl7v2"),
-    (b"\x0bMSH|^~\\&|EHR", "hl7v2", "unsupported_format_hl7v2"),
-    (b"FHS|^~\\&|EHR", "hl7v2", "unsupported_format_hl7v2"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le"),
+        "xlsx",
+        "unsupported_format_encrypted",
+    ),
+    (b"MSH|||||||EHR", "hl7v2", "unsupported_format_hl7v2"),
     (b"\n <?xml version='1.0'?>", "xml", "unsupported_format_xml"),
     ("<Bundle/>".encode("utf-16"), "xml", "unsupported_format_xml"),
-    (b'[{"mbi": "x"}]', "json", "unsupported_format_json"),
-    (b'{"pairs": []}', "json", "unsupported_format_json"),
+    (b'[{"memberId": "x"}]', "json", "header_unrecognised"),
+    (b'{"pairs": {}}', "json", "unsupported_format_json"),
+    (b'{"mode": "full", "pairs": []}', "json", "unsupported_format_json"),
+    (b'{"roster": []}', "json", "unsupported_format_json"),
+    (b"{} []", "ndjson", "unsupported_format_ndjson"),
+    (b'{"a": NaN}', "json", "unsupported_format_json"),
+    ('{"pairs": []}'.encode("utf-16"), "json", "encoding_undecodable"),
     (b'{"a": 1}\n{"a": 2}\n', "ndjson", "unsupported_format_ndjson"),
     (b'{"a": 1, "a": 2}', "json", "unsupported_format_json"),
-    (b'{"a": ' + b"9" * 5_000 + b"}", "json", "unsupported_format_json"),
+    (b'{"a": ' + b"9" * 5_000 + b"}", "json", "too_large"),
     (b'{"resourceType": "Bundle", "entry": [', "json", "truncated"),
     (b"[" * 200_000, "json", "too_large"),
     (b'{"a": "\xff"}', "json", "encoding_undecodable"),
@@ -68,6 +79,39 @@ def test_what_is_not_read_is_refused_by_its_content(
 def test_a_folder_is_a_set_that_is_not_read(tmp_path: Path) -> None:
     reading = read_roster(tmp_path, RosterOptions(Environment.SANDBOX))
     assert reading.file_error == "unsupported_format_ndjson"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text", "error"),
+    [
+        ("text/csv; charset=utf-8", "mbi,npi\n", None),
+        ("application/vnd.ms-excel", "mbi,npi\n", None),
+        ("application/octet-stream", "[]", None),
+        ("text/plain", "MSH|^~\\&|EHR\r", None),
+        (None, "[]", None),
+        ("application/fhir+json", "[]", None),
+        ("application/gzip", "mbi,npi\n", None),
+        ("application/fhir+json", "mbi,npi\n", "unsupported_format_mismatch"),
+        ("text/csv", "[]", "unsupported_format_mismatch"),
+        ("TEXT/CSV", "MSH|^~\\&|EHR\r", "unsupported_format_mismatch"),
+        ("text/csv", "<xml/>", "unsupported_format_xml"),
+    ],
+)
+def test_a_declared_type_of_another_family_is_refused(
+    check_text: CheckText, content_type: str | None, text: str, error: str | None
+) -> None:
+    for content in (text.encode(), gzip.compress(text.encode())):
+        assert check_text(content, content_type=content_type)["file_error"] == error
+
+
+def test_a_gzip_body_of_several_members_is_read_by_its_content(check_text: CheckText) -> None:
+    body = gzip.compress(b"mbi,npi\n1S00E00AA00,") + gzip.compress(b"3905293015\n") + bytes(100)
+    found = check_text(body, "delta.csv.gz")
+    assert (found["format"], found["mode_signal"], found["present"]) == (
+        "csv",
+        "delta",
+        [["1S00E00AA00", "3905293015"]],
+    )
 
 
 def test_the_name_of_a_file_decides_nothing(check_text: CheckText) -> None:

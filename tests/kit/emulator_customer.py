@@ -22,6 +22,10 @@ FHIR = "application/fhir+json"
 SNIPPET = b"This is the snippet used to verify a key pair in DPC."
 NPI_SYSTEM = "http://hl7.org/fhir/sid/us-npi"
 MBI_SYSTEM = "http://hl7.org/fhir/sid/us-mbi"
+HAS_ROSTER = (
+    "Could not create a roster for this provider as they already have one.  "
+    "Try updating it instead, or first deleting it."
+)
 
 
 def build_npi(number: int) -> str:
