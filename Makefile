@@ -36,14 +36,14 @@ audit: .venv-test/.ready
 	@echo "Preparing .venv (once)..."
 	@$(PYTHON) -m venv .venv
 	@$(RUN)pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
-	@$(RUN)pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@$(RUN)pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 .venv-test/.ready: .ci/requirements-test.lock pyproject.toml
 	@echo "Preparing .venv-test (once)..."
 	@$(PYTHON) -m venv .venv-test
 	@$(TEST)pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .ci/requirements-test.lock
-	@$(TEST)pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@$(TEST)pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 # Renews both lock files; needs uv. They name no registry.

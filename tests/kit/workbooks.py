@@ -32,9 +32,11 @@ def write_row(number: int, *cells: str, more: str = "") -> str:
     return f'<row r="{number}" {more}>{"".join(parts)}</row>'
 
 
-def build_workbook(sheets: Mapping[str, str], hidden: frozenset[str] = frozenset(), **members: str) -> bytes:
+def build_workbook(
+    sheets: Mapping[str, str], hidden: frozenset[str] = frozenset(), members: Mapping[str, str] | None = None
+) -> bytes:
     """Answers a workbook of sheets given as their rows; `members` are further parts of the archive."""
-    listed, relations, parts = [], [], dict(members)
+    listed, relations, parts = [], [], dict(members or {})
     for number, (name, rows) in enumerate(sheets.items(), 1):
         state = 'state="hidden" ' if name in hidden else ""
         listed.append(f'<sheet name={quoteattr(name)} sheetId="{number}" {state}r:id="rId{number}"/>')

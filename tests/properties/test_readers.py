@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import json
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from workbooks import build_workbook, write_row
 
 from service.domain.identifiers import LOOSE_ALPHABETS, Environment, is_npi, read_mbi, read_npi
 from service.rosters.columns.evaluate import NO_ROW
@@ -43,7 +47,65 @@ WHOLE_FILES = [
     b'[{"identifier":{"system":"http://hl7.org/fhir/sid/us-npi","value":"3905293015"}}]}}]}',
     b"npi,first name,last name\n3905293015,Jane,Doe\n",
 ]
-NOISE = [b'"', b",", b"\n", b"\r", b"\0", b"\xff", b"\xc3", b"S", b"0", b'""', b"'", b"\t", b"|", b"{", b"\xe2\x80\x93"]
+MESSAGE = (
+    b"FHS|^~\\&|E|S\rBHS|^~\\&|E|S\rMSH|^~\\&|E|S|||20210805||ADT^A08|M1|P|2.5.1\r"
+    b"PID|1||1S00E00AA00^^^CMS^MC||O\\T\\Doe^Ann||19390228|F\rPV1|1|O|||||3905293015^Doe^^^^^^^NPI\r"
+    b"MSH|^~\\&|E|S|||20210806||ADT^A47|M2|P|2.5.1\rPID|1||1S00E00AA01^^^CMS^MC\rMRG|1S00E00AA00^^^CMS^MC\r"
+    b"BTS|2\rFTS|1\r"
+)
+PAIRS = (
+    b'{"mode":"delta","count":3,"pairs":[{"mbi":"1S00E00AA00","npi":3905293015,"action":"add","dob":"1939-02-28"},'
+    b'{"action":"remove","mbi":"1S00E00AA01"},["1S00E00AA02","2323232225"]]}'
+)
+GROUP = (
+    b'{"resourceType":"Group","quantity":2,"member":[{"entity":{"identifier":{"system":'
+    b'"http://hl7.org/fhir/sid/us-mbi","value":"1S00E00AA00"}},"extension":[{"url":'
+    b'"http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-attributedProvider","valueReference":'
+    b'{"reference":"#d"}}]},{"entity":{"reference":"Patient/p"},"inactive":true}],"contained":[{"resourceType":'
+    b'"Practitioner","id":"d","identifier":[{"system":"http://hl7.org/fhir/sid/us-npi","value":"3905293015"}]}]}'
+)
+PATIENT = (
+    b'{"resourceType":"Patient","id":"p","birthDate":"1939-02","identifier":[{"system":'
+    b'"http://hl7.org/fhir/sid/us-mbi","value":"1S00E00AA01"}]}'
+)
+CHANGE = (
+    b'{"resourceType":"Parameters","parameter":[{"name":"memberId","valueIdentifier":{"system":'
+    b'"http://hl7.org/fhir/sid/us-mbi","value":"1S00E00AA01"}}]}'
+)
+WORKBOOK = build_workbook(
+    {
+        "Notes": write_row(1, "x"),
+        "Data": write_row(1, "Action", "MBI", "NPI", "DOB")
+        + write_row(2, "A", "1S00E00AA00", "3905293015", "14304", more='hidden="1"')
+        + write_row(3, "D", "1S00E00AA01", '<c r="REF"><f>1</f></c>', ""),
+    }
+)
+ALL_FILES = [*WHOLE_FILES, MESSAGE, PAIRS, GROUP, GROUP + b"\n" + PATIENT + b"\n", CHANGE, WORKBOOK]
+ALL_FILES.extend([gzip.compress(content, mtime=0) for content in (WHOLE_FILES[0], GROUP)])
+NOISE = [
+    b'"',
+    b",",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\xff",
+    b"\xc3",
+    b"S",
+    b"0",
+    b'""',
+    b"'",
+    b"\t",
+    b"|",
+    b"{",
+    b"\xe2\x80\x93",
+    b"^",
+    b"\\",
+    b"[",
+    b"}",
+    b"null,",
+    b"1e9",
+    b"&",
+]
 
 
 @pytest.fixture
@@ -75,8 +137,8 @@ def test_random_bytes_never_raise(path: Path, content: bytes) -> None:
 
 @CALM
 @given(
-    content=st.sampled_from(WHOLE_FILES),
-    edits=st.lists(st.tuples(st.integers(0, 400), st.sampled_from(NOISE), st.integers(0, 3)), max_size=6),
+    content=st.sampled_from(ALL_FILES),
+    edits=st.lists(st.tuples(st.integers(0, 700), st.sampled_from(NOISE), st.integers(0, 12)), max_size=6),
     environment=st.sampled_from(list(Environment)),
 )
 def test_damaged_files_never_raise_and_never_yield_an_invalid_pair(
@@ -158,10 +220,101 @@ def test_the_fast_way_does_not_decline_plain_files(path: Path, content: bytes) -
 
 def test_cutting_a_file_anywhere_yields_no_pair_that_the_whole_file_lacks(path: Path) -> None:
     rng = random.Random(7)
-    for content in WHOLE_FILES:
+    for content in ALL_FILES:
         path.write_bytes(content)
         whole = check_roster(path, SANDBOX)
+        assert whole["file_error"] is None
         for cut in rng.sample(range(len(content)), min(40, len(content))):
             path.write_bytes(content[:cut])
             found = assert_sound(path, SANDBOX)
             assert [pair for pair in found["present"] if pair not in whole["present"]] == []
+
+
+def build_pair_objects(rows: list[tuple[str, str, str]]) -> bytes:
+    return json.dumps([{"mbi": mbi, "npi": int(npi), "last_name": name} for mbi, npi, name in rows]).encode()
+
+
+def build_pair_arrays(rows: list[tuple[str, str, str]]) -> bytes:
+    return json.dumps({"pairs": [[mbi, npi] for mbi, npi, _ in rows], "count": len(rows)}).encode()
+
+
+def build_group(rows: list[tuple[str, str, str]]) -> bytes:
+    url = "http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-attributedProvider"
+    members = [
+        {
+            "entity": {"identifier": {"system": "http://hl7.org/fhir/sid/us-mbi", "value": mbi}, "display": name},
+            "extension": [
+                {
+                    "url": url,
+                    "valueReference": {"identifier": {"system": "http://hl7.org/fhir/sid/us-npi", "value": npi}},
+                }
+            ],
+        }
+        for mbi, npi, name in rows
+    ]
+    return json.dumps({"resourceType": "Group", "member": members}).encode()
+
+
+def build_messages(rows: list[tuple[str, str, str]]) -> bytes:
+    return "".join(
+        f"MSH|^~\\&|E|S|||2021||ADT^A08|M{n}\rPID|1||{mbi}^^^CMS^MC\rPD1||||{npi}^^^^^^^^NPI\r"
+        for n, (mbi, npi, _) in enumerate(rows)
+    ).encode()
+
+
+def build_sheet(rows: list[tuple[str, str, str]]) -> bytes:
+    body = [write_row(n, mbi, npi if n % 2 else f"&apos;{npi}") for n, (mbi, npi, _) in enumerate(rows, 2)]
+    return build_workbook({"Roster": write_row(1, "MBI", "NPI") + "".join(body)})
+
+
+REAL_NPIS = NPIS.filter(lambda npi: npi[0] != "0")  # a number keeps no leading zero, and no NPI has one
+NUMBERED = st.lists(st.tuples(SANDBOX_MBIS, REAL_NPIS, TEXTS), min_size=1, max_size=25, unique_by=lambda row: row[:2])
+BUILDERS = [build_pair_objects, build_pair_arrays, build_group, build_messages, build_sheet]
+
+
+@CALM
+@given(rows=NUMBERED, build=st.sampled_from(BUILDERS), packed=st.booleans())
+def test_every_format_gives_back_what_was_written(
+    path: Path, rows: list[tuple[str, str, str]], build: Any, packed: bool
+) -> None:
+    content = build(rows)
+    path.write_bytes(gzip.compress(content) if packed else content)
+    reading = read_roster(path, SANDBOX)
+    assert (reading.file_error, reading.data_rows, reading.blind_errors) == (None, len(rows), 0)
+    assert list(reading.present.iter_pairs()) == [(mbi, npi) for mbi, npi, _ in rows]
+
+
+@CALM
+@given(
+    rows=ROWS,
+    build=st.sampled_from(BUILDERS),
+    edits=st.lists(
+        st.tuples(st.integers(0, 2_000), st.sampled_from(NOISE), st.integers(0, 40)), min_size=1, max_size=4
+    ),
+)
+def test_damaged_inputs_of_every_format_yield_no_invalid_pair(
+    path: Path, rows: list[tuple[str, str, str]], build: Any, edits: list[tuple[int, bytes, int]]
+) -> None:
+    content = build(rows)
+    for place, noise, cut in edits:
+        content = content[:place] + noise + content[place + cut :]
+    path.write_bytes(content)
+    assert_sound(path, SANDBOX)
+
+
+@CALM
+@given(
+    edits=st.lists(st.tuples(st.integers(0, 600), st.sampled_from(NOISE), st.integers(0, 9)), min_size=1, max_size=4)
+)
+def test_a_workbook_with_damaged_parts_yields_no_invalid_pair(path: Path, edits: list[tuple[int, bytes, int]]) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(WORKBOOK)) as old, zipfile.ZipFile(stream, "w") as new:
+        names = old.namelist()
+        for number, name in enumerate(names):
+            content = old.read(name)
+            for place, noise, cut in edits:
+                if place % len(names) == number:
+                    content = content[:place] + noise + content[place + cut :]
+            new.writestr(name, content)
+    path.write_bytes(stream.getvalue())
+    assert_sound(path, SANDBOX)

@@ -51,11 +51,11 @@ def build_far_cell() -> bytes:
 
 
 def build_fat_member() -> bytes:
-    return build_workbook({"S": write_row(1, "MBI", "NPI")}, **{"xl/media/image1.xml": "x" * (80 * MIB)})
+    return build_workbook({"S": write_row(1, "MBI", "NPI")}, members={"xl/media/image1.xml": "x" * (80 * MIB)})
 
 
 def build_many_members() -> bytes:
-    return build_workbook({"S": write_row(1, "MBI", "NPI")}, **{f"xl/{n}.xml": "" for n in range(2_000)})
+    return build_workbook({"S": write_row(1, "MBI", "NPI")}, members={f"xl/{n}.xml": "" for n in range(2_000)})
 
 
 BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {

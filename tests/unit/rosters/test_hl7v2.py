@@ -201,8 +201,8 @@ BATCHES = [
     (HEAD + build_message() + "BTS|one\rFTS|1\r", "count_mismatch", []),
     (HEAD + "BTS|0\rFTS|1\r", None, []),
     ("FHS|^~\\&|E\r" + build_message() + "FTS|1\r", None, []),
-    ("BHS|^~\\&|E\r" + build_message() + "BTS|1\rBHS|^~\\&|E\r" + build_message(ident="M2", pid3=f"{B}^^^^MC") + "BTS|1\r",
-     None, []),
+    ("BHS|^~\\&|E\r" + build_message() + "BTS|1\rBHS|^~\\&|E\r" + build_message(ident="M2", pid3=f"{B}^^^^MC")
+     + "BTS|1\r", None, []),
 ]  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def test_one_broken_message_costs_no_other(check_text: CheckText) -> None:
 
 
 def test_other_delimiters_are_taken_from_the_header(check_text: CheckText) -> None:
-    text = build_message().translate(str.maketrans({"|": "!", "^": "*", "~": "%", "&": "@"}))
+    text = build_message().translate(str.maketrans("|^~&", "!*%@"))
     assert check_text(text)["present"] == [[A, N]]
 
 
