@@ -36,7 +36,9 @@ def run_jobs(door: Door, name: str | None, organization_id: str | None) -> None:
     if organization_id is not None:
         raise click.UsageError("--org goes with --once.")
     from jobs.clock import run_clock
+    from service.workflows.set_up import check_start
 
+    check_start(door.open())
     start_logging(door.settings.log_format)
     run_clock(door.open())
 

@@ -12,6 +12,7 @@ from service.domain.people import Actor
 from service.runtime import Runtime
 from service.workflows.onboard import Organization
 from service.workflows.reconcile import reconcile_organization
+from service.workflows.sweep import sweep
 
 
 def find_due(now: datetime, organization: Organization, last: LastRun | None) -> Due:
@@ -22,8 +23,12 @@ def find_due(now: datetime, organization: Organization, last: LastRun | None) ->
 
 
 def reconcile_one(rt: Runtime, organization_id: str) -> Mapping[str, Any]:
-    """Settle, read, plan, and apply what a standing authorisation covers; doing it twice finds nothing to do."""
+    """Settle, read, plan, and apply what a standing authorisation covers; doing it twice finds nothing to do.
+
+    Then every Group is read once more and compared with what is approved, whatever the history says.
+    """
     report = reconcile_organization(rt, organization_id, actor=Actor.job("nightly"))
+    swept = sweep(rt, organization_id)
     return {
         "outcome": report.outcome,
         "plan": report.plan_id,
@@ -31,6 +36,7 @@ def reconcile_one(rt: Runtime, organization_id: str) -> Mapping[str, Any]:
         "held": report.held_n,
         "left_out": report.left_out_n,
         "landed": report.applied.landed if report.applied else 0,
+        "unexplained": len(swept.findings),
     }
 
 

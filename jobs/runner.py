@@ -19,7 +19,6 @@ from jobs.registry import JOBS
 from jobs.slots import LastRun
 from service.domain.errors import WrongState
 from service.runtime import Runtime
-from service.storage.errors import StorageError
 from service.workflows import job_runs
 from service.workflows.onboard import Organization, find_organizations
 
@@ -49,8 +48,10 @@ def tick(rt: Runtime, job: Job, holder: str) -> list[Ran]:
     for organization in find_organizations(rt):
         try:
             found = _tick_one(rt, job, organization, holder)
-        except StorageError as error:
-            log.error("job %s of %s could not be recorded: %s", job.name, organization.id, error.message)
+        except Exception as error:  # nor does its defect, wherever it lies
+            log.error(
+                "job %s of %s could not be run: %s", job.name, organization.id, describe_failure(error)["message"]
+            )
             found = Ran(organization.id, job.name, "failed", {}, error)
         if found is not None:
             ran.append(found)
@@ -160,8 +161,9 @@ def _beat(rt: Runtime, job: Job, organization_id: str, slot: datetime, token: in
         while not ended.wait(BEAT_SECONDS):
             try:
                 job_runs.beat_run(rt, organization_id, job.name, slot, token)
-            except StorageError as error:
-                log.warning("a sign of life of job %s could not be recorded: %s", job.name, error.message)
+            except Exception as error:  # a thread that ended would let another process take the run over
+                message = describe_failure(error)["message"]
+                log.warning("a sign of life of job %s could not be recorded: %s", job.name, message)
 
     thread = threading.Thread(target=beat, name=f"beat-{job.name}", daemon=True)
     thread.start()

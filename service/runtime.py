@@ -21,6 +21,7 @@ from service.settings import Settings
 from service.storage import organizations
 from service.storage.connection import Connection
 from service.storage.database import Database, open_database
+from service.storage.errors import StorageError
 from service.storage.sealing import OrganizationKeys, Vault
 from service.storage.signing import Signer
 
@@ -59,6 +60,15 @@ class Runtime:
         """Open the sealing keys of one organisation."""
         return self.vault.open_organization(connection, organization_id)
 
+    def load_keys(self, organization_id: str) -> OrganizationKeys:
+        """Open the sealing keys of one organisation for reading; nothing is written unless it has none yet."""
+        try:
+            with self.database.read() as connection:
+                return self.open_keys(connection, organization_id)
+        except StorageError:  # its first key has to be made
+            with self.database.begin() as connection:
+                return self.open_keys(connection, organization_id)
+
     def connect_dpc(self, organization_id: str) -> DpcClient:
         """Open a client of DPC with the organisation's own credentials; raises Refusal when it is not connected."""
         return self.open_client(self._load_credentials(organization_id))
@@ -74,12 +84,15 @@ class Runtime:
         )
 
     def load_key(self, connection: Connection, organization_id: str, key_id: str) -> RSAPrivateKey:
-        """Answer a private key of the organisation; parsed once, because that takes 190 ms."""
+        """Answer a private key of the organisation; parsed once, because that takes 190 ms.
+
+        It is looked up each time, so that nobody gets another organisation's out of memory. Raises NotFound.
+        """
+        keys = self.open_keys(connection, organization_id)
+        private_pem = organizations.load_private_key(connection, keys, organization_id, key_id)
         known = self._private_keys.get(key_id)
         if known is None:
-            keys = self.open_keys(connection, organization_id)
-            known = load_private_key(organizations.load_private_key(connection, keys, organization_id, key_id))
-            self._private_keys[key_id] = known
+            known = self._private_keys[key_id] = load_private_key(private_pem)
         return known
 
     def _load_credentials(self, organization_id: str) -> Credentials:

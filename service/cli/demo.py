@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import tempfile
@@ -121,8 +122,7 @@ def run_demo(door: Door, folder: Path, files: list[RosterFile], port: int | None
         if summary_file is not None:
             save_summary(summary_file, summary)
         _show_summary(door, console, summary)
-        if port is not None:
-            _serve_on(console, service.address, story)
+        _end_story(console, folder, emulator.base_url, service.address if port else None, story)
     return bool(summary["ledger"]["verified"] and summary["converged"])
 
 
@@ -187,6 +187,28 @@ def _show_summary(door: Door, console: Console, summary: dict[str, Any]) -> None
         table.add_row(name.replace("_", " "), Text(shown))
     console.print()
     console.print(table)
+
+
+def _end_story(console: Console, folder: Path, origin: str, address: str | None, story: Story) -> None:
+    """With an address let people look at the pages there; without one say how to go on later."""
+    if address is None:
+        _tell_how_to_go_on(console, folder, origin, story)
+    else:
+        _serve_on(console, address, story)
+
+
+def _tell_how_to_go_on(console: Console, folder: Path, origin: str, story: Story) -> None:
+    """Say how the demo's data can be looked at, now that nothing of it runs any more."""
+    lines = [
+        "To go on with it, in one terminal and then in another:",
+        f"  rollcall emulator --data {shlex.quote(str(folder / 'emulator.db'))} --port {origin.rpartition(':')[2]}",
+        f"  set -a; . {shlex.quote(str(folder / 'env'))}; set +a; rollcall serve",
+        "and log in as:",
+        *(_write_login(login) for login in story.logins),
+    ]
+    console.print()
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
 
 
 def _serve_on(console: Console, address: str, story: Story) -> None:

@@ -50,6 +50,14 @@ class Door:
             self._runtime = root.with_resource(build_runtime(self.settings))
         return self._runtime
 
+    def open_for(self, organization_id: str) -> Runtime:
+        """Answer the runtime for a verb about one organisation; raises NotFound when there is none of that id."""
+        from service.workflows.onboard import load_organization
+
+        rt = self.open()
+        load_organization(rt, organization_id)
+        return rt
+
     def show(self, value: object, as_text: Callable[[], object]) -> None:
         """Print `value` as JSON, or call `as_text`."""
         if self.is_json:

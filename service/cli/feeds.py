@@ -45,7 +45,9 @@ def add(door: Door, feed_id: str, organization_id: str, **options: Any) -> None:
 
     Example: rollcall feed add ehr-daily --org lakeside --mode snapshot
     """
-    added = onboard.add_feed(door.open(), organization_id, feed_id=feed_id, actor=Actor.operator(), **options)
+    added = onboard.add_feed(
+        door.open_for(organization_id), organization_id, feed_id=feed_id, actor=Actor.operator(), **options
+    )
     door.show(added, lambda: print_line(f"Feed {feed_id} of {organization_id} is added."))
 
 
@@ -58,7 +60,7 @@ def list_feeds(door: Door, organization_id: str) -> None:
 
     Example: rollcall feed list --org lakeside
     """
-    found = onboard.find_feeds(door.open(), organization_id)
+    found = onboard.find_feeds(door.open_for(organization_id), organization_id)
     columns = ("id", "mode", "scope", "absences_before_removal")
     rows = [[getattr(item, column) for column in columns] for item in found]
     door.show(found, lambda: print_rows(columns, rows, empty="There is no feed yet."))
@@ -80,5 +82,5 @@ def set_feed(door: Door, feed_id: str, organization_id: str, **options: Any) -> 
     changes = {name: value for name, value in options.items() if value is not None}
     if not changes:
         raise click.UsageError("Nothing to change was given; `rollcall feed set --help` lists what can be.")
-    changed = onboard.set_feed(door.open(), organization_id, feed_id, changes, Actor.operator())
+    changed = onboard.set_feed(door.open_for(organization_id), organization_id, feed_id, changes, Actor.operator())
     door.show(changed, lambda: print_line(f"Feed {feed_id} of {organization_id} is changed."))

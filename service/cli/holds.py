@@ -17,7 +17,13 @@ def hold() -> None:
 
 @hold.command("list")
 @with_org
-@click.option("--state", default="open", show_default=True, help="open, released or refused.")
+@click.option(
+    "--state",
+    type=click.Choice(["open", "released", "refused"]),
+    default="open",
+    show_default=True,
+    help="Only these.",
+)
 @with_format
 @pass_door
 def list_holds(door: Door, organization_id: str, state: str) -> None:
@@ -25,7 +31,7 @@ def list_holds(door: Door, organization_id: str, state: str) -> None:
 
     Example: rollcall hold list --org lakeside
     """
-    found = find_holds(door.open(), organization_id, state)
+    found = find_holds(door.open_for(organization_id), organization_id, state)
     rows = [
         (h.id, h.rule, h.level, h.npi, h.n, h.reason, h.costs_from_at, f"{len(h.decisions)} of {h.people_needed}")
         for h in found
@@ -49,7 +55,7 @@ def decide(door: Door, hold_id: str, verdict: str, organization_id: str, email: 
 
     Example: rollcall hold decide HOLD release --org lakeside --as officer@lakeside.example --reason "clinic closed"
     """
-    rt = door.open()
+    rt = door.open_for(organization_id)
     view = decide_hold(rt, organization_id, hold_id, verdict, reason, find_actor(rt, organization_id, email))
     door.show(
         view,

@@ -145,7 +145,11 @@ def _reconcile_one(
     try:
         with show_progress(is_shown=not door.is_json) as progress:
             report = reconcile_organization(
-                door.open(), organization_id, dry_run=dry_run, actor=Actor.operator(), progress=progress
+                door.open_for(organization_id),
+                organization_id,
+                dry_run=dry_run,
+                actor=Actor.operator(),
+                progress=progress,
             )
     except (Refusal, DpcError) as error:
         if not may_go_on:
@@ -183,7 +187,7 @@ def settle(door: Door, organization_id: str, wait: bool) -> None:
     """
     from service.workflows.settle import settle as find_out
 
-    report = find_out(door.open(), organization_id, wait=wait)
+    report = find_out(door.open_for(organization_id), organization_id, wait=wait)
     facts = [
         ("landed", report.landed),
         ("not landed", report.not_landed),
@@ -205,7 +209,7 @@ def sweep(door: Door, organization_id: str) -> None:
     """
     from service.workflows.sweep import sweep as read_again
 
-    report = read_again(door.open(), organization_id)
+    report = read_again(door.open_for(organization_id), organization_id)
 
     def write() -> None:
         print_line(f"{report.groups} Groups read.")

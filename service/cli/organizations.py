@@ -129,7 +129,7 @@ def connect(door: Door, organization_id: str, origin: str | None, **options: Any
 
     Example: rollcall org connect lakeside --emulator http://127.0.0.1:3002
     """
-    rt = door.open()
+    rt = door.open_for(organization_id)
     if origin is not None:
         found = onboard.connect_to_emulator(rt, organization_id, origin.rstrip("/"), Actor.operator())
     else:
@@ -168,7 +168,7 @@ def new(door: Door, organization_id: str, label: str) -> None:
 
     Example: rollcall keys new --org lakeside --label 2026-a
     """
-    made = onboard.create_key(door.open(), organization_id, label, Actor.operator())
+    made = onboard.create_key(door.open_for(organization_id), organization_id, label, Actor.operator())
     door.show(made, lambda: _print_key(made))
 
 
@@ -181,7 +181,7 @@ def list_keys(door: Door, organization_id: str) -> None:
 
     Example: rollcall keys list --org lakeside
     """
-    found = onboard.find_keys(door.open(), organization_id)
+    found = onboard.find_keys(door.open_for(organization_id), organization_id)
     rows = [(key.id, key.label, key.kid, key.created_at) for key in found]
     door.show(found, lambda: print_rows(("id", "label", "kid", "created"), rows, empty="There is no key yet."))
 
@@ -196,7 +196,7 @@ def rotate(door: Door, organization_id: str, label: str) -> None:
 
     Example: rollcall keys rotate --org lakeside --label 2026-b
     """
-    made = onboard.rotate_key(door.open(), organization_id, label, Actor.operator())
+    made = onboard.rotate_key(door.open_for(organization_id), organization_id, label, Actor.operator())
     door.show(made, lambda: print_line(f"Key {made.id} is registered as {made.kid} and in use."))
 
 
@@ -210,7 +210,7 @@ def sign_snippet(door: Door, organization_id: str, key_id: str | None) -> None:
 
     Example: rollcall keys sign-snippet --org lakeside
     """
-    found = onboard.find_keys(door.open(), organization_id)
+    found = onboard.find_keys(door.open_for(organization_id), organization_id)
     chosen = [key for key in found if key_id in (None, key.id)]
     if not chosen:
         raise InvalidInput("There is no such key.", next_action="Make one: rollcall keys new --org ORG.")

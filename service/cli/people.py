@@ -48,7 +48,7 @@ def add_user(
     """
     password = _read_password(password_file)
     add_person(
-        door.open(),
+        door.open_for(organization_id),
         organization_id,
         email=email,
         name=name,
@@ -95,7 +95,7 @@ def add_machine(door: Door, name: str, organization_id: str, scopes: tuple[str, 
     Example: rollcall client add ehr --org lakeside --scope feed:write --scope status:read
     """
     made = add_client(
-        door.open(),
+        door.open_for(organization_id),
         organization_id,
         name=name,
         scopes=frozenset(scopes),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.domain.errors import InvalidInput, NotFound
 from service.runtime import Runtime
-from service.workflows.onboard import find_organizations
+from service.workflows.onboard import find_organizations, load_organization
 from service.workflows.plans import PlanHead, find_plans
 
 _PAGE = 200
@@ -25,6 +25,8 @@ def find_plan_place(rt: Runtime, plan: str, organization_id: str | None) -> Plan
 
     Raises NotFound for none and InvalidInput when several fit.
     """
+    if organization_id:
+        load_organization(rt, organization_id)
     ids = [organization_id] if organization_id else [item.id for item in find_organizations(rt)]
     heads = [PlanPlace(name, head) for name in ids for head in _find_heads(rt, name)]
     fitting = [place for place in heads if place.head.id == plan or str(place.head.number) == plan]

@@ -51,7 +51,9 @@ def plan(ctx: click.Context, organization_id: str | None, npi: str | None, overw
     from service.workflows.plan import draw_plan
 
     door: Door = ctx.obj
-    view = draw_plan(door.open(), organization_id, npi=npi, overwrite=overwrite, actor=Actor.operator())
+    view = draw_plan(
+        door.open_for(organization_id), organization_id, npi=npi, overwrite=overwrite, actor=Actor.operator()
+    )
     if view is None:
         door.show(None, lambda: print_line("Nothing to do: DPC holds what the rosters say."))
         return
@@ -89,7 +91,7 @@ def list_plans(door: Door, organization_id: str | None, limit: int) -> None:
     from service.workflows.onboard import find_organizations
     from service.workflows.plans import find_plans
 
-    rt = door.open()
+    rt = door.open_for(organization_id) if organization_id else door.open()
     ids = [organization_id] if organization_id else [item.id for item in find_organizations(rt)]
     found = [(name, head) for name in ids for head in find_plans(rt, name, limit=limit)]
     rows = [(name, h.number, h.id, h.state, h.drawn_at, h.drawn_by, h.counts, h.held_n) for name, h in found]

@@ -51,7 +51,7 @@ def explain(
 
     if mbi == "-":
         mbi = sys.stdin.readline().strip() if not is_terminal() else click.prompt("MBI", hide_input=True)
-    rt = door.open()
+    rt = door.open_for(organization_id)
     actor = find_actor(rt, organization_id, email)
     told = tell(rt, organization_id, npi=npi, mbi=mbi, patient_ref=patient_ref, actor=actor, unmask=unmask)
 
@@ -85,7 +85,7 @@ def report(door: Door, kind: str, organization_id: str, output: Path | None, ema
 
     if kind not in REPORT_KINDS:
         raise click.UsageError(f"There is no report {kind}; choose one of: {', '.join(REPORT_KINDS)}.")
-    rt = door.open()
+    rt = door.open_for(organization_id)
     made = build_report(rt, organization_id, kind, find_actor(rt, organization_id, email))
     if output is not None:
         _save_report(door, made, output)
@@ -132,7 +132,8 @@ def verify(door: Door, organization_id: str | None) -> None:
     """
     from service.workflows.prove import verify_ledger
 
-    found = verify_ledger(door.open(), organization_id)
+    rt = door.open_for(organization_id) if organization_id else door.open()
+    found = verify_ledger(rt, organization_id)
     door.show(found, lambda: _print_verification(found))
     end(ExitCode.DONE if found.ok else ExitCode.LEDGER)
 
@@ -155,7 +156,7 @@ def checkpoint(door: Door, organization_id: str) -> None:
     """
     from service.workflows.prove import make_checkpoint
 
-    made = make_checkpoint(door.open(), organization_id)
+    made = make_checkpoint(door.open_for(organization_id), organization_id)
     if made is None:
         door.show(None, lambda: print_line("Nothing has changed since the last checkpoint."))
         return

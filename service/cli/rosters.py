@@ -14,13 +14,17 @@ from service.cli.exit_codes import ExitCode
 from service.cli.options import pass_door, with_format, with_needed_as, with_org, with_reason
 from service.cli.output import print_line, print_record, print_rows
 from service.domain.errors import InvalidInput
+from service.domain.intake import HELD_FILE_ERRORS
 from service.domain.people import Actor
+from service.rosters.findings import describe_finding
 
 if TYPE_CHECKING:
+    from service.runtime import Runtime
     from service.workflows.deliveries import DeliveryView
 
 _STATE_CODES = {"held": ExitCode.HELD, "rejected": ExitCode.REFUSED}
 _FINDINGS_SHOWN = 50
+_LONGEST_NUMBER = 9
 
 
 @click.command()
@@ -43,9 +47,9 @@ _FINDINGS_SHOWN = 50
 def check(door: Door, file: Path, environment: str, mode: str | None, feed_config: Path | None) -> None:
     """Read a roster file and print what would be taken from it; needs no settings, database or network.
 
-    Text shows MBIs masked, JSON in full. Ends with 12 when the file would be refused whole.
+    Text shows MBIs masked, JSON in full. Ends with 12 when the file would be held or refused whole.
 
-    Example: rollcall check sample_rosters/01_first_week.csv
+    Example: rollcall check sample_rosters/01_first_roster.csv
     """
     from service.workflows.check import check as check_file
 
@@ -67,9 +71,11 @@ def _read_config(path: Path | None) -> dict[str, Any] | None:
 
 
 def _print_reading(file: Path, result: dict[str, Any]) -> None:
-    print_line(f"{file.name}: {result['format']}")
+    print_line(f"{file.resolve().name}: {result['format']}")
     if result["file_error"]:
-        print_line(f"The file would be refused whole: {result['file_error']}.")
+        fate = "held for a person" if result["file_error"] in HELD_FILE_ERRORS else "refused whole"
+        print_line(f"The file would be {fate}: {result['file_error']}.")
+        print_line(f"Next: {describe_finding(result['file_error'])}")
         return
     print_record(
         [
@@ -84,7 +90,10 @@ def _print_reading(file: Path, result: dict[str, Any]) -> None:
     marks = [*((p, "error", c) for p, c in result["errors"]), *((p, "warning", c) for p, c in result["warnings"])]
     if marks:
         print_line()
-        print_rows(("position", "severity", "code"), marks[:_FINDINGS_SHOWN])
+        rows = [(*mark, describe_finding(mark[2])) for mark in marks[:_FINDINGS_SHOWN]]
+        print_rows(("position", "severity", "code", "what to do"), rows)
+    if len(marks) > _FINDINGS_SHOWN:
+        print_line(f"{len(marks) - _FINDINGS_SHOWN} more; `--format json` lists all.")
 
 
 @click.command()
@@ -103,7 +112,7 @@ def receive(door: Door, file: Path, organization_id: str, feed_id: str, **option
 
     Ends with 11 when the delivery is held for a person and 12 when it is rejected. The same file twice is taken once.
 
-    Example: rollcall receive sample_rosters/01_first_week.csv --org lakeside --feed ehr-daily
+    Example: rollcall receive sample_rosters/01_first_roster.csv --org lakeside --feed ehr-daily
     """
     from service.workflows.digest import digest_delivery
     from service.workflows.receive import Upload
@@ -112,7 +121,7 @@ def receive(door: Door, file: Path, organization_id: str, feed_id: str, **option
     upload = Upload(
         filename=file.name, mode=options["mode"], as_of_at=_read_time(options["as_of"]), sequence=options["sequence"]
     )
-    rt = door.open()
+    rt = door.open_for(organization_id)
     with file.open("rb") as stream:
         receipt = take_in(rt, organization_id, feed_id, stream, upload, Actor.operator())
     view = receipt.delivery
@@ -153,7 +162,7 @@ def list_deliveries(door: Door, organization_id: str, feed_id: str | None, state
     """
     from service.workflows.deliveries import find_deliveries
 
-    found = find_deliveries(door.open(), organization_id, feed_id=feed_id, state=state, limit=limit)
+    found = find_deliveries(door.open_for(organization_id), organization_id, feed_id=feed_id, state=state, limit=limit)
     columns = (
         "number",
         "id",
@@ -177,11 +186,14 @@ def list_deliveries(door: Door, organization_id: str, feed_id: str | None, state
 def show_delivery(door: Door, delivery_id: str, organization_id: str) -> None:
     """Show one delivery with its first findings; they name position and code, never a value.
 
+    DELIVERY is its id or its number.
+
     Example: rollcall delivery show DELIVERY --org lakeside
     """
     from service.workflows.deliveries import count_findings, find_findings, load_delivery
 
-    rt = door.open()
+    rt = door.open_for(organization_id)
+    delivery_id = find_delivery_id(rt, organization_id, delivery_id)
     view = load_delivery(rt, organization_id, delivery_id)
     counts = count_findings(rt, organization_id, delivery_id)
     findings = find_findings(rt, organization_id, delivery_id, limit=_FINDINGS_SHOWN)
@@ -211,11 +223,22 @@ def decide(door: Door, delivery_id: str, verdict: str, organization_id: str, ema
     from service.workflows.deliveries import load_delivery
     from service.workflows.holds import decide_delivery
 
-    rt = door.open()
+    rt = door.open_for(organization_id)
     actor = find_actor(rt, organization_id, email)
+    delivery_id = find_delivery_id(rt, organization_id, delivery_id)
     decide_delivery(rt, organization_id, delivery_id, verdict, reason, actor)
     view = load_delivery(rt, organization_id, delivery_id)
     door.show(view, lambda: _print_delivery(view))
+
+
+def find_delivery_id(rt: Runtime, organization_id: str, named: str) -> str:
+    """Answer the id of a delivery that is named by id or by its number; what is neither is answered as it is."""
+    from service.workflows.deliveries import find_deliveries
+
+    if not (named.isascii() and named.isdigit() and len(named) <= _LONGEST_NUMBER):
+        return named
+    newest = find_deliveries(rt, organization_id, after=int(named) + 1, limit=1)
+    return next((one.id for one in newest if one.number == int(named)), named)
 
 
 def _print_delivery(view: DeliveryView) -> None:
@@ -232,6 +255,11 @@ def _print_delivery(view: DeliveryView) -> None:
     if view.file_error:
         record.append(("file error", view.file_error))
     if view.hold_reason:
-        record.append(("held because", view.hold_reason))
+        record.append((f"{view.state} because" if view.state != "accepted" else "was held because", view.hold_reason))
+    if view.state == "held":
         record.append(("waiting costs from", view.costs_from_at))
     print_record(record)
+    if view.state == "held":
+        print_line("Its rows do not count until a person accepts it. Next: rollcall delivery decide --help")
+    elif view.state == "rejected":
+        print_line("None of its rows count. Next: correct the file and send it again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from service.domain.errors import InvalidInput, Refusal
 if TYPE_CHECKING:
     from service.workflows.set_up import Check
 
+_AT_DPC = ("organisation ", "clock")
 WEB_APP = "service.web.wsgi:build_wsgi_app()"
 
 
@@ -36,10 +38,29 @@ def serve(door: Door, host: str, port: int) -> None:
 
     Example: rollcall serve --host 0.0.0.0 --port 8080
     """
-    _ = door.settings  # wrong settings are said here, not by a worker that dies
+    from service.workflows.set_up import check_schema, check_start
+
+    check_schema(door.settings)  # what is wrong is said here, not by a worker that dies
+    check_start(door.open())
+    check_address(host, port)
+    door.open().close()
     command = build_serve_command(host, port)
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - our own interpreter with fixed arguments
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise Refusal when nobody could listen there: the port is taken, or the address is not this machine's."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise Refusal(
+            f"Nobody can listen on {host} port {port}: {error.strerror}.",
+            next_action="Choose another one with --port or --host, or end what listens there.",
+        ) from None
 
 
 def build_serve_command(host: str, port: int) -> list[str]:
@@ -77,11 +98,14 @@ def emulator(
     options = EmulatorOptions(
         data=data, port=port, clock=clock, seed=seed, patient_limit=patient_limit, faults=faults, host=host
     )
+    if port:
+        check_address(host, port)
     try:
         serve_forever(options)
     except (OSError, ValueError) as error:
         raise Refusal(
-            f"The emulator cannot start: {error}.", next_action="Choose another port, data file or faults file."
+            f"The emulator cannot start: {str(error).rstrip('.')}.",
+            next_action="Choose another port, data file or faults file.",
         ) from None
 
 
@@ -128,7 +152,7 @@ def _find_health_code(checks: Sequence[Check]) -> ExitCode:
     faults = [check for check in checks if not check.ok]
     if not faults:
         return ExitCode.DONE
-    return ExitCode.DPC if all(check.name.startswith("organisation ") for check in faults) else ExitCode.REFUSED
+    return ExitCode.DPC if all(check.name.startswith(_AT_DPC) for check in faults) else ExitCode.REFUSED
 
 
 @click.group()
@@ -177,7 +201,7 @@ def save_environment(path: Path, values: dict[str, str]) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}.", next_action="Choose a file that does not exist yet."
+            f"{path} cannot be written: {error.strerror}.", next_action="Choose a new file in a folder that exists."
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as lines:
         lines.write("\n".join(write_environment(values)) + "\n")

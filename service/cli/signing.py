@@ -14,6 +14,8 @@ from service.cli.plan_places import find_plan_place
 if TYPE_CHECKING:
     from service.workflows.authorize import AuthorizationView
 
+_TO_STANDING = "Next: rollcall org set --approval standing "
+
 
 @click.command()
 @click.argument("plan_id", metavar="PLAN")
@@ -56,10 +58,20 @@ def authorize(door: Door, organization_id: str, days: int, npis: tuple[str, ...]
     Example: rollcall authorize --org lakeside --days 30 --as officer@lakeside.example --reason "weekly panels"
     """
     from service.workflows.authorize import authorize as give
+    from service.workflows.onboard import load_organization
 
-    rt = door.open()
+    rt = door.open_for(organization_id)
     given = give(rt, organization_id, days=days, reason=reason, actor=find_actor(rt, organization_id, email), npis=npis)
-    door.show(given, lambda: _print_authorizations([given]))
+    is_used = load_organization(rt, organization_id).approval == "standing"
+
+    def write() -> None:
+        _print_authorizations([given])
+        if not is_used:
+            print_line(
+                f"It covers nothing yet: every plan is still signed by a person. {_TO_STANDING}{organization_id}"
+            )
+
+    door.show(given, write)
 
 
 @click.command()
@@ -76,11 +88,13 @@ def revoke(door: Door, authorization_id: str | None, organization_id: str, email
     from service.workflows.authorize import find_authorizations
     from service.workflows.authorize import revoke as take_back
 
-    rt = door.open()
+    rt = door.open_for(organization_id)
     if authorization_id is None:
         found = find_authorizations(rt, organization_id)
         door.show(found, lambda: _print_authorizations(found))
         return
+    if email is None:
+        raise click.UsageError("--as EMAIL is needed to take an authorisation back.")
     take_back(rt, organization_id, authorization_id, find_actor(rt, organization_id, email))
     shown = {"id": authorization_id, "revoked": True}
     door.show(shown, lambda: print_record([("revoked", authorization_id)]))

@@ -49,15 +49,20 @@ def is_covered(change: Change, terms: StandingTerms, now: datetime) -> bool:
 
 
 def keep_covered(changes: Iterable[Change], terms: StandingTerms, now: datetime) -> tuple[Change, ...]:
-    """Answer the changes that a standing authorisation covers, in their order.
+    """Answer the changes that a standing authorisation covers, in their order, with the registrations they need."""
+    return narrow_registrations([c for c in changes if is_covered(c, terms, now)])
 
-    Of a registration only those stay whose attribution stays, so that nobody else's name leaves the house.
+
+def narrow_registrations(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Answer the changes with only those registrations whose attribution is among them.
+
+    Nobody's name leaves the house for a change that waits or is not covered.
     """
-    covered = [c for c in changes if is_covered(c, terms, now)]
-    attested = [c for c in covered if c.kind.is_attested]
+    listed = list(changes)
+    attested = [c for c in listed if c.kind.is_attested]
     npis = {c.npi for c in attested}
     mbis = {p.mbi for c in attested for p in c.patients}
-    kept = (_narrow_registration(c, npis, mbis) if c.kind is ChangeKind.REGISTER else c for c in covered)
+    kept = (_narrow_registration(c, npis, mbis) if c.kind is ChangeKind.REGISTER else c for c in listed)
     return tuple(c for c in kept if c.n)
 
 

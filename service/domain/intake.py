@@ -77,12 +77,12 @@ def judge_delivery(facts: FileFacts, history: History) -> Judgement:
     delivery does not count until a person accepts it; earlier evidence does, while it is fresh. A file dated in the
     future is refused, because nobody could accept it without making its evidence fresh for longer than it is.
     """
-    if facts.file_error in HELD_FILE_ERRORS:
-        return _hold(facts.file_error, Level.HOLD, HELD_FILE_ERRORS[facts.file_error])
-    if facts.file_error:
+    if facts.file_error and facts.file_error not in HELD_FILE_ERRORS:
         return Judgement(Verdict.REJECTED, facts.file_error, None, f"The file cannot be used: {facts.file_error}.")
     if facts.as_of_at and facts.as_of_at - facts.received_at > AHEAD:
         return Judgement(Verdict.REJECTED, "future_input", None, "The file says that it was made in the future.")
+    if facts.file_error:
+        return _hold(facts.file_error, Level.HOLD, HELD_FILE_ERRORS[facts.file_error])
     doubts = [doubt(facts, history) for doubt in (_doubt_age, _doubt_zero, _doubt_rows, _doubt_errors)]
     found = [judgement for judgement in doubts if judgement]
     grave = [judgement for judgement in found if judgement.level is Level.HARD_STOP]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def hash_leaf(leaf: bytes) -> bytes:
@@ -25,6 +25,27 @@ def compute_root(leaf_hashes: Sequence[bytes]) -> bytes:
         paired = [hash_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         level = paired + ([level[-1]] if len(level) % 2 else [])
     return level[0]
+
+
+def compute_roots(leaf_hashes: Iterable[bytes], sizes: Iterable[int]) -> dict[int, bytes]:
+    """Answer the roots that a growing tree had at some sizes, in one pass; a size beyond it has none.
+
+    Kept on the way are the perfect subtrees that the leaves so far consist of, with their sizes.
+    """
+    wanted = set(sizes)
+    roots = {0: compute_root([])} if 0 in wanted else {}
+    subtrees: list[tuple[int, bytes]] = []
+    for size, leaf_hash in enumerate(leaf_hashes, start=1):
+        subtrees.append((1, leaf_hash))
+        while len(subtrees) > 1 and subtrees[-2][0] == subtrees[-1][0]:
+            (n, right), (_, left) = subtrees.pop(), subtrees.pop()
+            subtrees.append((2 * n, hash_node(left, right)))
+        if size in wanted:
+            *others, (_, root) = subtrees
+            for _, left in reversed(others):
+                root = hash_node(left, root)
+            roots[size] = root
+    return roots
 
 
 def prove_inclusion(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:

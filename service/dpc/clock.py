@@ -40,7 +40,10 @@ class EmulatorClock:
                 self._ask()
             if self._offset is None:
                 self._asked_at = None  # the next call asks again at once
-                raise DpcUnavailable("The emulator's clock could not be reached.")
+                raise DpcUnavailable(
+                    "The emulator's clock could not be reached.",
+                    next_action="Start the emulator that ROLLCALL_CLOCK names, or set ROLLCALL_CLOCK=system.",
+                )
             return datetime.now(UTC) + self._offset
 
     def forget(self) -> None:

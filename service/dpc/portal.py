@@ -59,7 +59,10 @@ def read_log(base_url: str) -> list[dict[str, Any]]:
 def _ask(base_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """One request on its own session; the clock of these calls is this machine's."""
     if not is_loopback(urlsplit(base_url).hostname or ""):
-        raise NotAllowed("The portal's work is done by hand at CMS; only an emulator on this machine takes it.")
+        raise NotAllowed(
+            "The portal's work is done by hand at CMS; only an emulator on this machine takes it.",
+            next_action="Give an address such as http://127.0.0.1:3002, or connect with --base-url.",
+        )
     effect = Effect.READ if method == "GET" else Effect.ASK
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
     sent = None if body is None else orjson.dumps(body)

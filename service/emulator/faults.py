@@ -65,6 +65,7 @@ _KEYS = {
     "method", "path", "nth", "probability", "seed", "times", "when", "status", "headers", "body", "latency",
     "cut", "truncate", "preset",
 }  # fmt: skip
+_EFFECTS = {"status", "body", "latency", "cut", "truncate", "preset"}
 
 
 @dataclass
@@ -106,6 +107,8 @@ def read_fault(wish: Mapping[str, Any]) -> Fault:
     unknown = set(wish) - _KEYS
     if unknown:
         raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")
+    if not wish.keys() & _EFFECTS:
+        raise ValueError(f"a fault needs one of: {', '.join(sorted(_EFFECTS))}")
     preset = wish.get("preset")
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"preset is one of {', '.join(PRESETS)}")

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import orjson
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from service.emulator.app import build_app
@@ -218,12 +219,19 @@ class Emulator:
         self.state.reset()
 
 
+def _open(options: EmulatorOptions) -> Emulator:
+    try:
+        return Emulator(options)
+    except DBAPIError as error:
+        raise ValueError(f"its data file cannot be used ({error.orig})") from None
+
+
 def serve_forever(options: EmulatorOptions) -> None:
     """Serve until SIGTERM or SIGINT; says its address in one line."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with Emulator(options) as emulator:
+    with _open(options) as emulator:
         bases = f"v1 at {emulator.v1_url}, v2 at {emulator.v2_url}, preview at {emulator.preview_url}"
         sys.stdout.write(f"DPC emulator listening on {emulator.base_url} ({bases})\n")
         sys.stdout.flush()

@@ -23,6 +23,7 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),
     (b"%PDF", "pdf"),
+    (b"PK\x05\x06", "zip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
 )
 _X12 = re.compile(r"ISA[^A-Za-z0-9\s]")

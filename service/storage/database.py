@@ -30,6 +30,7 @@ _POSTGRESQL_SETTINGS = (
 )
 _UNIQUE = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505"}
 _SQLITE_OTHER = {"SQLITE_AUTH", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_TOOBIG"}
+_READ_ONLY = ("SQLITE_READONLY", "25006")
 _POSTGRESQL_AWAY = ("08", "25006", "40", "53", "55P03", "57", "58")
 
 
@@ -157,6 +158,11 @@ def _name_breakage(error: BaseException | None) -> StorageError:
     code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
     if code in _UNIQUE:
         return AlreadyRecorded(f"A row with this key exists already ({_name_place(error)}).")
+    if code and code.startswith(_READ_ONLY):
+        return StorageUnavailable(
+            f"The database cannot be written ({code}).",
+            next_action="Give the account that runs this write access to the database and the folder it is in.",
+        )
     if _is_unavailable(error, code):
         return StorageUnavailable(f"The database cannot be used now ({code or type(error).__name__}).")
     if code is None or code == "SQLITE_ERROR" or (code.startswith("42") and code != "42501"):

@@ -21,6 +21,7 @@ from service.storage.tables.plans import attempt as attempts
 from service.storage.tables.plans import intent as intents
 
 UNRESOLVED = ("open", "ambiguous")
+REFUSED_FOR_ITS_CONTENT = (400, 404, 422)
 _OUTCOMES = {"open": ("landed", "refused", "ambiguous"), "ambiguous": ("landed", "not-landed")}
 
 
@@ -171,19 +172,22 @@ def find_attempts(
     *,
     intent_id: str | None = None,
     npi: str | None = None,
+    registering: bool = False,
     attested: bool = False,
     after: tuple[datetime, str] | None = None,
     limit: int = 50,
 ) -> list[Attempt]:
     """Answer a page of attempts, newest first; `after` is (sent_at, id) of the last one on the page before.
 
-    With `attested` only those that carried a Provenance.
+    With `registering` only those that concern no Group, with `attested` only those that carried a Provenance.
     """
     where = [attempts.c.organization_id == organization_id]
     if intent_id is not None:
         where.append(attempts.c.intent_id == intent_id)
     if npi is not None:
         where.append(attempts.c.npi == npi)
+    if registering:
+        where.append(attempts.c.npi.is_(None))
     if attested:
         where.append(attempts.c.provenance.is_not(None))
     if after is not None:
@@ -192,6 +196,19 @@ def find_attempts(
         where.append((attempts.c.sent_at < sent_at) | older)
     order = [attempts.c.sent_at.desc(), attempts.c.id.desc()]
     return find_values(connection, attempts, Attempt, *where, order_by=order, limit=limit)
+
+
+def find_refused_npis(connection: Connection, organization_id: str) -> frozenset[str]:
+    """Answer the practitioners whose latest attestation DPC itself refused for what was in it (400, 404 or 422)."""
+    attested = (attempts.c.organization_id == organization_id, attempts.c.provenance.is_not(None))
+    last = select(attempts.c.npi, func.max(attempts.c.sent_at).label("sent_at")).where(*attested)
+    latest = last.group_by(attempts.c.npi).subquery()
+    statement = (
+        select(attempts.c.npi)
+        .join(latest, (attempts.c.npi == latest.c.npi) & (attempts.c.sent_at == latest.c.sent_at))
+        .where(*attested, attempts.c.state == "refused", attempts.c.status.in_(REFUSED_FOR_ITS_CONTENT))
+    )
+    return frozenset(connection.scalars(statement))
 
 
 def count_landed(connection: Connection, organization_id: str, kind: str, *, since: datetime) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -97,11 +97,14 @@ def find_entries(
     after_seq: int = 0,
     limit: int | None = 500,
     kind: str | None = None,
+    at: Collection[datetime] | None = None,
 ) -> list[LedgerEntry]:
-    """Answer a page of entries in order; `limit` None answers all that follow."""
+    """Answer a page of entries in order; `limit` None answers all that follow, `at` only those of these moments."""
     where = [entries.c.organization_id == organization_id, entries.c.seq > after_seq]
     if kind is not None:
         where.append(entries.c.kind == kind)
+    if at is not None:
+        where.append(entries.c.at.in_(sorted(at)))
     return find_values(connection, entries, LedgerEntry, *where, order_by=[entries.c.seq], limit=limit)
 
 

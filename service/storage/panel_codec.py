@@ -21,6 +21,8 @@ UNKNOWN_MBI = 0
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_BYTES = 16
+_COUNTED = frozenset({"mbi", "delivery", "line", "evidence_at", "absences", "start_at", "end_at"})
+"""Columns of whole numbers, which lie closer together than their types allow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +68,15 @@ class ObservedColumns:
     def __repr__(self) -> str:
         return f"ObservedColumns(n={len(self)})"
 
+
+NO_CLAIMS = ClaimColumns(
+    np.empty(0, np.uint64),
+    np.empty(0, np.int32),
+    np.empty(0, np.int32),
+    np.empty(0, np.int64),
+    np.empty(0, np.uint8),
+    np.empty(0, np.bool_),
+)
 
 Columns = TypeVar("Columns", ClaimColumns, ObservedColumns)
 
@@ -187,31 +198,65 @@ def _sort(columns: Columns, order: npt.NDArray[np.intp]) -> Columns:
 
 
 def _encode(columns: ClaimColumns | ObservedColumns, types: dict[str, Any]) -> bytes:
-    arrays = [_to_arrow(np.ascontiguousarray(getattr(columns, name), kind)) for name, kind in types.items()]
-    batch = pa.record_batch(arrays, names=list(types))
+    """Write numbers as distances from the smallest, which stands beside, in as few bytes as the largest one needs."""
+    arrays: dict[str, Any] = {}
+    least: dict[bytes | str, bytes | str] = {}
+    for name, kind in types.items():
+        array = np.ascontiguousarray(getattr(columns, name), kind)
+        if name in _COUNTED and len(array):
+            low, high = int(array.min()), int(array.max())
+            least[name] = str(low)
+            if low == high:
+                continue  # what all share stands beside, too, and needs no column
+            array = _narrow(array, low, high)
+        arrays[name] = _to_arrow(array)
+    schema = pa.schema([pa.field(name, array.type) for name, array in arrays.items()], metadata=least or None)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(pa.record_batch(list(arrays.values()), schema=schema))
     return bytes(sink.getvalue())
+
+
+def _narrow(array: npt.NDArray[Any], low: int, high: int) -> npt.NDArray[np.uint8]:
+    width = ((high - low).bit_length() + 7) // 8
+    distances = (array - array.dtype.type(low)).astype("<u8")
+    return np.ascontiguousarray(distances.view(np.uint8).reshape(-1, 8)[:, :width])
+
+
+def _widen(narrow: npt.NDArray[np.uint8], low: int, kind: Any) -> npt.NDArray[Any]:
+    wide = np.zeros((len(narrow), 8), np.uint8)
+    wide[:, : narrow.shape[1]] = narrow
+    found = wide.view("<u8").ravel().astype(kind)
+    found += found.dtype.type(low)
+    return found
 
 
 def _to_arrow(array: npt.NDArray[Any]) -> Any:
     if array.ndim == 2:
-        kind = pa.binary(_ID_BYTES)
+        kind = pa.binary(array.shape[1])
         return pa.FixedSizeBinaryArray.from_buffers(kind, len(array), [None, pa.py_buffer(array.tobytes())])
     return pa.array(array)
 
 
 def _decode(body: bytes, types: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """Read columns; bodies of before the narrow form hold all of them in full width, with no smallest beside."""
     batch = pa.ipc.open_stream(body).read_next_batch()
-    return {name: _to_numpy(batch.column(name), kind) for name, kind in types.items()}
+    least = {name.decode(): int(low) for name, low in (batch.schema.metadata or {}).items()}
+    written = set(batch.schema.names)
+    return {
+        name: _to_numpy(batch.column(name), kind, least.get(name))
+        if name in written
+        else np.full(batch.num_rows, least[name], kind)
+        for name, kind in types.items()
+    }
 
 
-def _to_numpy(array: Any, kind: Any) -> npt.NDArray[Any]:
-    if pa.types.is_fixed_size_binary(array.type):
-        whole = np.frombuffer(array.buffers()[1], np.uint8, count=len(array) * _ID_BYTES)
-        return whole.reshape(-1, _ID_BYTES)
-    return np.asarray(array.to_numpy(zero_copy_only=False), kind)
+def _to_numpy(array: Any, kind: Any, low: int | None) -> npt.NDArray[Any]:
+    if not pa.types.is_fixed_size_binary(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False), kind)
+    width = array.type.byte_width
+    whole = np.frombuffer(array.buffers()[1], np.uint8, count=len(array) * width).reshape(-1, width)
+    return whole if low is None else _widen(whole, low, kind)
 
 
 def _pack(mbis: Iterable[str | None]) -> npt.NDArray[np.uint64]:

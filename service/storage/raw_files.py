@@ -69,7 +69,10 @@ def save_raw_file(
         partial.rename(path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise StorageUnavailable(f"The file could not be stored ({type(error).__name__}).") from None
+        raise StorageUnavailable(
+            f"The file could not be stored ({type(error).__name__}).",
+            next_action="See that the disk has room and the data folder can be written; then send it again.",
+        ) from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

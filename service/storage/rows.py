@@ -67,6 +67,8 @@ def load_value(connection: Connection, table: Table, kind: type[Value], *where: 
 
 def not_found(table: Table) -> NotFound:
     """Build the refusal that names what was looked for and nothing else."""
+    if table is organization:
+        return NotFound("There is no such organisation.", next_action="See which there are: rollcall org list.")
     return NotFound(f"There is no such {table.name.replace('_', ' ')} in this organisation.")
 
 

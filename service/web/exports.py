@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from flask import Response, request
+from werkzeug.exceptions import NotAcceptable
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
 
@@ -15,10 +16,15 @@ Cell = str | int | float | bool | None
 
 
 def wants_csv(wish: str | None) -> bool:
-    """Answer whether CSV is wanted: `?format=` decides, else what Accept prefers."""
+    """Answer whether CSV is wanted: `?format=` decides, else what Accept prefers; raises NotAcceptable for neither."""
     if wish is not None:
         return wish == "csv"
-    return request.accept_mimetypes.best_match(("application/json", "text/csv"), "application/json") == "text/csv"
+    if not request.accept_mimetypes:
+        return False
+    found = request.accept_mimetypes.best_match(("application/json", "text/csv"))
+    if found is None:
+        raise NotAcceptable
+    return found == "text/csv"
 
 
 def escape_cell(cell: Cell) -> str:

@@ -96,6 +96,7 @@ _STATUS_ACTIONS: Mapping[int, tuple[str, str]] = {
     403: ("This is not allowed.", "Go back, reload the page and try again."),
     404: ("Nothing is at this address.", "Check the address; lists show what exists."),
     405: ("This address does not answer that method.", "See the API's description for the methods it answers."),
+    406: ("This address has no answer of that kind.", "Ask for application/json or text/csv."),
     413: ("What was sent is too large.", "Send at most 64 MiB per file; split the roster by practitioner."),
     415: ("This content type is not accepted.", "Send the content type that the API's description names."),
     422: ("Some fields are missing or wrong.", "Correct the fields that are named and send it again."),

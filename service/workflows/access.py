@@ -1,4 +1,4 @@
-"""Record who looked at patient values, in the same transaction as the look (45 CFR 164.312(b))."""
+"""Record who looked at patient values, before anything of it is shown (45 CFR 164.312(b))."""
 
 from __future__ import annotations
 

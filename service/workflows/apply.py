@@ -10,25 +10,27 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.attribution import Group
-from service.domain.authorisation import SIGN_OFF_LASTS
 from service.domain.canonical import digest_json
 from service.domain.change import Change, write_change
 from service.domain.errors import AppliesSwitchedOff, Busy, Refusal, StalePlan, Unsigned, WrongState
 from service.domain.people import Action, Actor, check_may
-from service.domain.plan import Plan, digest_group, read_plan
+from service.domain.plan import Plan, digest_group, fingerprint_plan, read_plan
 from service.dpc.client import DpcClient
 from service.runtime import Runtime
-from service.storage import intents, leases, organizations, patients, plans
+from service.storage import intents, leases, organizations, panels, patients, plans
 from service.storage.connection import Connection
 from service.storage.intents import Intent
 from service.storage.rows import new_id
 from service.storage.sealing import OrganizationKeys
+from service.workflows.gate import check_gate, find_approval, is_over_limit
 from service.workflows.observe import build_group, find_owned, load_groups
 from service.workflows.record import record_fact
 from service.workflows.sending import WRITER, Run, Told, read_members, send_intent, writer_lasts
 from service.workflows.settle import settle_attempts
 from service.workflows.support import find_unsupported
 
+OPEN = ("signed", "applying")
+SOMEBODY_ELSES = "changed by somebody else"
 SENDABLE = ("approved", "not-landed")
 
 
@@ -82,7 +84,8 @@ def apply_plan(
     3. Read the Groups. Another baseline than the plan's makes the plan stale, and so does a roster that no longer
        supports it; nothing is sent.
     4. Commit the intents, then send them in order, each recorded before its first byte.
-    5. A refusal parks what is left for that Group; others go on. Record what became of the plan.
+    5. Before each call look again: whoever answers may have taken it back, and a delivery may have come in.
+    6. A refusal parks what is left for that Group; others go on. Record what became of the plan.
 
     Raises Unsigned, StalePlan, Busy, WrongState, AppliesSwitchedOff and DpcError.
     """
@@ -97,24 +100,18 @@ def apply_plan(
 
 def _check_signed(rt: Runtime, organization_id: str, plan_id: str) -> str:
     """Answer the id of the sign-off that covers the plan; raises Unsigned, WrongState, AppliesSwitchedOff."""
-    now = rt.now()
     with rt.database.read() as connection:
         plan = plans.load_plan(connection, organization_id, plan_id)
         organization = organizations.load_organization(connection, organization_id)
-        sign_offs = plans.find_sign_offs(connection, organization_id, plan_id)
-        active = {a.id for a in plans.find_active_authorisations(connection, organization_id, now)}
+        approval = find_approval(connection, organization, plan, rt.now())
     if plan.state == "drafted":
         raise Unsigned("The plan is not signed.")
-    if plan.state not in ("signed", "applying"):
+    if plan.state not in OPEN:
         raise WrongState(f"The plan is {plan.state}.", next_action="Draw a new plan.")
     if not organization.applies:
         raise AppliesSwitchedOff("Sending to DPC is switched off for this organisation.")
-    for sign_off in reversed(sign_offs):
-        standing = sign_off.authorisation_id
-        if sign_off.fingerprint != plan.fingerprint or now - sign_off.signed_at > SIGN_OFF_LASTS:
-            continue
-        if standing is None or standing in active:
-            return sign_off.id
+    if approval is not None:
+        return approval
     _give_up(rt, organization_id, plan)
     raise Unsigned(
         "The sign-off of this plan is no longer valid.", next_action="Draw a new plan, read it and sign that one."
@@ -149,7 +146,11 @@ def _start(
         keys = rt.open_keys(connection, organization_id)
         organization = organizations.load_organization(connection, organization_id)
         stored = plans.load_plan(connection, organization_id, plan_id)
+        if stored.state not in OPEN:
+            raise WrongState(f"The plan is {stored.state}.", next_action="Draw a new plan.")
         plan = read_plan(json.loads(plans.load_plan_body(connection, keys, organization_id, plan_id)))
+        if fingerprint_plan(plan, keys.conceal) != stored.fingerprint:
+            raise StalePlan("What is stored of this plan is not what was signed.")
         mbis = patients.find_all_dpc_ids(connection, keys, organization_id)
         owned = find_owned(connection, keys, organization_id)
         per_npi = Counter(s.npi for s in states)
@@ -158,29 +159,56 @@ def _start(
         run = Run(organization, keys, dpc, token, actor.name, approval, {}, expected, mbis)
         changed = {npi for npi in expected if digest_group(groups.get(npi) or Group(npi, None)) != expected[npi]}
         unsupported = find_unsupported(rt, connection, keys, organization_id, plan.changes)
-        if stored.state == "signed" and not (changed or unsupported):
+        over_limit = is_over_limit(connection, keys, organization, plan.changes, groups, rt.now())
+        void = _find_void(len(changed), len(unsupported), is_over_limit=over_limit)
+        if stored.state == "signed" and void is None:
             _commit_intents(rt, connection, run, plan_id, plan)
-    if stored.state == "signed" and changed:
-        _make_stale(rt, organization_id, plan_id, actor, "another baseline at DPC")
-        raise StalePlan(f"The Groups of {len(changed)} practitioners have changed since the plan was drawn.")
-    if stored.state == "signed" and unsupported:
-        _make_stale(rt, organization_id, plan_id, actor, "not supported by the rosters")
-        raise StalePlan(f"The rosters no longer support the plan for {len(unsupported)} practitioners.")
-    for npi in expected:
-        if npi not in changed | unsupported:
-            run.see(groups.get(npi) or Group(npi, None))
+    if stored.state == "signed" and void:
+        _make_stale(rt, organization_id, plan_id, actor, void.cause)
+        raise StalePlan(void.sentence)
+    for npi in expected.keys() - changed - unsupported:
+        run.see(groups.get(npi) or Group(npi, None))
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Void:
+    """Why a signed plan covers nothing any more: for the ledger, and in one sentence for people."""
+
+    cause: str
+    sentence: str
+
+
+def _find_void(changed: int, unsupported: int, *, is_over_limit: bool) -> _Void | None:
+    if changed:
+        sentence = f"The Groups of {changed} practitioners have changed since the plan was drawn."
+        return _Void("another baseline at DPC", sentence)
+    if unsupported:
+        sentence = f"The rosters no longer support the plan for {unsupported} practitioners."
+        return _Void("not supported by the rosters", sentence)
+    if is_over_limit:
+        sentence = "By now the plan goes over a limit that it stayed below, or was let go for, when it was drawn."
+        return _Void("over a limit by now", sentence)
+    return None
 
 
 def _find_expected(
     connection: Connection, keys: OrganizationKeys, organization_id: str, plan_id: str, plan: Plan
 ) -> dict[str, str]:
-    """Answer how each Group must look: as the plan saw it, or as our own last landed call of this plan left it."""
+    """Answer how each Group must look: as the plan saw it, or as our own last landed call of this plan left it.
+
+    What DPC showed differently after that call is somebody else's work, and no Group looks like `SOMEBODY_ELSES`.
+    """
     expected = dict(plan.baselines)
-    landed = {i.npi for i in intents.find_intents(connection, organization_id, plan_id) if i.state == "landed"}
-    for npi, group in load_groups(connection, keys, organization_id).items():
-        if npi in landed:
-            expected[npi] = digest_group(group)
+    landed_at: dict[str, datetime] = {}
+    for intent in intents.find_intents(connection, organization_id, plan_id):
+        if intent.npi and intent.state == "landed":
+            landed_at[intent.npi] = max(intent.updated_at, landed_at.get(intent.npi, intent.updated_at))
+    changed_at = {h.npi: h.created_at for h in panels.find_panel_heads(connection, organization_id, side="observed")}
+    for npi, at in landed_at.items():
+        group = load_groups(connection, keys, organization_id, npi).get(npi)
+        is_ours = group is not None and changed_at[npi] <= at
+        expected[npi] = digest_group(group) if group and is_ours else SOMEBODY_ELSES
     return expected
 
 
@@ -221,7 +249,8 @@ def _send_all(rt: Runtime, run: Run, plan_id: str, progress: Progress) -> _Outco
         todo = intents.find_intents(connection, run.organization.id, plan_id)
         unresolved = {a.npi for a in intents.find_open_attempts(connection, run.organization.id)}
         changes = {i.id: read_members(connection, run.keys, i) for i in todo if i.state in SENDABLE}
-    outcome, parked = _Outcome([]), {npi for npi in unresolved if npi}
+    refused = {i.npi for i in todo if i.state == "refused"}
+    outcome, parked = _Outcome([]), {npi for npi in unresolved | refused if npi}
     for npi in sorted(run.expected.keys() - run.groups.keys() - parked):
         parked.add(npi)
         text = "The Group or the roster has changed since."
@@ -245,12 +274,13 @@ def _try(
 
     show("sending")
     try:
+        check_gate(rt, run.keys, run.organization.id, intent.plan_id, change)
         told = send_intent(rt, run, intent, change)
         was_spoken = told.status is not None or told.state == "ambiguous"
         outcome.attestations += change.kind.is_attested and was_spoken
     except Busy:
         raise  # whoever took over writes now and ends the plan
-    except AppliesSwitchedOff as stop:
+    except (AppliesSwitchedOff, Unsigned) as stop:
         told = Told("parked", text=stop.message, next_action=stop.next_action, ends_run=True)
     except Refusal as refusal:
         told = Told("parked", text=refusal.message, next_action=refusal.next_action)

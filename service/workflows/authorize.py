@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.domain.authorisation import StandingTerms, check_standing
+from service.domain.authorisation import StandingTerms, check_standing, keep_covered
 from service.domain.canonical import write_time
-from service.domain.errors import InvalidInput, Unsigned
+from service.domain.errors import InvalidInput, NotAllowed, Unsigned
+from service.domain.identifiers import is_npi
 from service.domain.people import Action, Actor, check_may
+from service.domain.plan import read_plan
 from service.runtime import Runtime
 from service.storage import organizations, plans
 from service.storage.plans import SignOff, StandingAuthorisation
@@ -34,8 +37,11 @@ def authorize(
 ) -> AuthorizationView:
     """Sign a standing authorisation for at most 90 days; it covers adds and renewals of listed practitioners only."""
     check_may(actor, Action.SIGN_PLAN, organization_id)
+    npis = list(npis)
     if not reason.strip():
         raise InvalidInput("A standing authorisation needs a reason.")
+    if wrong := [npi for npi in npis if not is_npi(npi)]:
+        raise InvalidInput(f"These are no NPIs: {', '.join(wrong)}.", next_action="Name practitioners by ten digits.")
     now = rt.now()
     until_at = now + timedelta(days=days)
     check_standing(now, until_at)
@@ -87,13 +93,20 @@ def read_terms(view: AuthorizationView) -> StandingTerms:
 
 
 def sign_by_standing(rt: Runtime, organization_id: str, plan_id: str, view: AuthorizationView, actor: Actor) -> None:
-    """Sign a plan that was drawn within the bounds of a standing authorisation; the ledger names both."""
+    """Sign a plan that was drawn within the bounds of a standing authorisation; the ledger names both.
+
+    Raises Unsigned when the authorisation has ended, NotAllowed when the plan goes beyond its bounds.
+    """
     now = rt.now()
     with rt.database.begin() as connection:
         active = {a.id for a in plans.find_active_authorisations(connection, organization_id, now)}
         if view.id not in active:
             raise Unsigned("The standing authorisation has ended.")
         plan = plans.load_plan(connection, organization_id, plan_id)
+        keys = rt.open_keys(connection, organization_id)
+        changes = read_plan(json.loads(plans.load_plan_body(connection, keys, organization_id, plan_id))).changes
+        if keep_covered(changes, read_terms(view), now) != changes:
+            raise NotAllowed("The standing authorisation does not cover this plan.")
         sign_off = SignOff(
             plan_id=plan_id,
             fingerprint=plan.fingerprint,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.domain.intake import HELD_FILE_ERRORS
 from service.rosters.findings import describe_finding
 from service.runtime import Runtime
 from service.storage import deliveries
@@ -81,12 +82,19 @@ def view_delivery(delivery: Delivery) -> DeliveryView:
         delivery.warning_count,
         delivery.blind_count,
         delivery.hold_code,
-        delivery.hold_reason,
+        _tell_reason(delivery),
         delivery.costs_from,
         delivery.decided_by,
         delivery.decided_at,
         delivery.decided_reason,
     )
+
+
+def _tell_reason(delivery: Delivery) -> str | None:
+    """Why a delivery is held or rejected; a file that cannot be used says what to do about it, not only its code."""
+    if delivery.state == "rejected" and delivery.file_error and delivery.file_error not in HELD_FILE_ERRORS:
+        return describe_finding(delivery.file_error)
+    return delivery.hold_reason
 
 
 def find_deliveries(

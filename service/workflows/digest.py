@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from service.domain.attribution import is_active
+from service.domain.attribution import Attribution, is_active
 from service.domain.canonical import write_time
 from service.domain.errors import Busy, WrongState
 from service.domain.expiry import find_cost_of_waiting
 from service.domain.identifiers import Environment
 from service.domain.intake import FileFacts, History, Judgement, Verdict, judge_delivery
+from service.domain.roster import Claim
 from service.rosters.read import read_roster
 from service.rosters.reading import RosterOptions, RosterReading
 from service.runtime import Runtime
@@ -19,9 +20,9 @@ from service.storage import deliveries, feeds, leases, organizations, panels, pl
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
 from service.storage.feeds import Feed
-from service.storage.panel_codec import read_attributions, read_claims
+from service.storage.panel_codec import ClaimColumns, ObservedColumns, read_attributions, read_claims
 from service.storage.raw_files import open_raw_file
-from service.storage.rows import new_id
+from service.storage.rows import in_batches, new_id
 from service.storage.sealing import OrganizationKeys
 from service.workflows.deliveries import DeliveryView, view_delivery
 from service.workflows.fold import fold_claims, save_people
@@ -30,6 +31,7 @@ from service.workflows.record import record_fact
 
 READING_LASTS = timedelta(minutes=5)
 """A delivery that one process reads is left to it for so long."""
+FINDINGS_PER_STATEMENT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def _settle_delivery(
     errors = _count_errors(reading)
     held = judgement.level is not None
     costs_from = _find_cost(connection, opened.keys, organization_id, feed.id, now) if held else None
-    deliveries.add_findings(connection, organization_id, delivery.id, _number_findings(reading))
+    for batch in in_batches(_number_findings(reading), FINDINGS_PER_STATEMENT):
+        deliveries.add_findings(connection, organization_id, delivery.id, batch)
     deliveries.set_delivery_state(
         connection,
         organization_id,
@@ -234,20 +237,24 @@ def _find_cost(
 ) -> datetime | None:
     """Answer when waiting starts to cost: the first end of an attribution that only newer evidence could renew."""
     policy = read_policy(organizations.load_organization(connection, organization_id))
-    claims = {
-        (panel.npi, claim.mbi): claim
-        for panel in panels.load_claims(connection, keys, organization_id)
-        if panel.feed == feed_id
-        for claim in read_claims(panel.columns)
-        if not claim.ended
-    }
-    pairs = [
-        (attribution, claims[panel.npi, attribution.mbi])
+    claims = {panel.npi: panel.columns for panel in panels.load_claims(connection, keys, organization_id, feed=feed_id)}
+    shown = (
+        (claims[panel.npi], panel.columns)
         for panel in panels.load_observed(connection, keys, organization_id)
-        for attribution in read_attributions(panel.columns)
-        if attribution.mbi and (panel.npi, attribution.mbi) in claims and is_active(attribution, now)
-    ]
+        if panel.npi in claims
+    )
+    pairs = (pair for claimed, observed in shown for pair in _pair_active(claimed, observed, now))
     return find_cost_of_waiting(pairs, now, policy)
+
+
+def _pair_active(
+    claimed: ClaimColumns, observed: ObservedColumns, now: datetime
+) -> Iterator[tuple[Attribution, Claim]]:
+    """Yield what runs at DPC of one practitioner with the claim it rests on; only one panel is in memory at a time."""
+    claims = {claim.mbi: claim for claim in read_claims(claimed) if not claim.ended}
+    for attribution in read_attributions(observed):
+        if attribution.mbi in claims and is_active(attribution, now):
+            yield attribution, claims[attribution.mbi]
 
 
 def _open_hold(

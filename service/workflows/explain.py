@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from service.domain.attribution import Attribution, judge
 from service.domain.change import PlannedPatient
@@ -23,7 +24,7 @@ from service.workflows.access import note_access
 from service.workflows.observe import load_groups
 from service.workflows.sending import read_members
 
-MOST_ATTEMPTS = 500
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,12 @@ def explain(
     The patient is named by MBI or by our own id. Raises NotFound when nothing is known of the pair.
     """
     check_may(actor, Action.READ_ROSTERS, organization_id)
-    with rt.database.begin() as connection:
-        keys = rt.open_keys(connection, organization_id)
+    keys = rt.load_keys(organization_id)
+    with rt.database.read() as connection:  # reading takes long, and nobody else should wait for it
         row = _find_patient(connection, keys, organization_id, mbi, patient_ref)
         pair_mbi = row.identity.mbi
         claims = _find_claims(connection, keys, organization_id, npi, pair_mbi)
-        group = load_groups(connection, keys, organization_id).get(npi)
+        group = load_groups(connection, keys, organization_id, npi).get(npi)
         attribution = group.by_mbi().get(pair_mbi) if group else None
         links = [
             *(link for feed, claim in claims for link in _tell_claim(connection, organization_id, feed, claim)),
@@ -82,12 +83,12 @@ def explain(
         if not is_pair:  # that the patient was registered says nothing about this practitioner
             raise NotFound("Nothing is known of this patient with this practitioner.")
         known = practitioners.find_practitioner(connection, organization_id, npi)
+    with rt.database.begin() as connection:
         action = "explain-unmasked" if unmask else "explain"
         note_access(rt, connection, organization_id, actor, action, f"{npi}/{row.id}", 1)
-    name = " ".join(part for part in (known.given, known.family) if part) if known else ""
     return Explanation(
         npi,
-        name or None,
+        _join_name(known),
         mask_mbi(pair_mbi),
         row.id,
         judge(attribution, rt.now()).value if attribution else "not attributed",
@@ -96,6 +97,10 @@ def explain(
         tuple(sorted(links, key=lambda link: link.at)),
         pair_mbi if unmask else None,
     )
+
+
+def _join_name(known: practitioners.Practitioner | None) -> str | None:
+    return (" ".join(part for part in (known.given, known.family) if part) if known else "") or None
 
 
 def _find_patient(
@@ -142,14 +147,8 @@ def _tell_attempts(
     connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str, mbi: str
 ) -> Iterator[Link]:
     """Tell every plan, signature and call that concerned the pair; the calls name their ledger entries."""
-    entries = {
-        json.loads(e.leaf)["body"]["attempt"]: e.seq
-        for e in ledger.find_entries(connection, organization_id, kind="attempt", limit=None)
-    }
     seen: set[str] = set()
-    for attempt in intents.find_attempts(connection, organization_id, limit=MOST_ATTEMPTS):
-        if attempt.npi not in (npi, None):
-            continue
+    for attempt in _read_attempts(connection, organization_id, npi):
         intent = intents.load_intent(connection, organization_id, attempt.intent_id)
         change = read_members(connection, keys, intent)
         patient = next((p for p in change.patients if p.mbi == mbi), None)
@@ -158,7 +157,23 @@ def _tell_attempts(
         if intent.plan_id not in seen:
             seen.add(intent.plan_id)
             yield from _tell_plan(connection, organization_id, intent.plan_id)
-        yield from _tell_attempt(attempt, intent, patient, entries.get(attempt.id))
+        yield from _tell_attempt(attempt, intent, patient, _find_entry(connection, organization_id, attempt))
+
+
+def _read_attempts(connection: Connection, organization_id: str, npi: str) -> Iterator[Attempt]:
+    """Yield every call that concerned a practitioner's Group, then every registration, a page at a time."""
+    which: Mapping[str, Any]
+    for which in ({"npi": npi}, {"registering": True}):
+        after = None
+        while page := intents.find_attempts(connection, organization_id, **which, after=after, limit=PAGE):
+            yield from page
+            after = (page[-1].sent_at, page[-1].id)
+
+
+def _find_entry(connection: Connection, organization_id: str, attempt: Attempt) -> int | None:
+    """Answer the number of the entry that an attempt was recorded by: it bears the very moment of the sending."""
+    found = ledger.find_entries(connection, organization_id, kind="attempt", at=[attempt.sent_at], limit=None)
+    return next((e.seq for e in found if json.loads(e.leaf)["body"]["attempt"] == attempt.id), None)
 
 
 def _tell_plan(connection: Connection, organization_id: str, plan_id: str) -> Iterator[Link]:

@@ -50,15 +50,17 @@ def remember_sighting(
     practitioners.set_dpc_ids(connection, organization_id, sighting.practitioners)
     mbis = {patient_id: mbi for mbi, patient_id in sighting.patients.items()}
     per_practitioner = Counter(state.npi for state in sighting.groups)
-    owned = find_owned(connection, keys, organization_id)
-    groups = _find_newer(connection, keys, organization_id, sighting.began_at)
-    newer = frozenset(groups)
+    newer = _find_newer(connection, organization_id, sighting.began_at)
+    known = load_groups(connection, keys, organization_id)
+    groups = {npi: known[npi] for npi in newer}
     for state in sighting.groups:
         if per_practitioner[state.npi] == 1 and state.npi not in newer:
-            group = build_group(state, mbis, owned.get(state.npi, frozenset()))
+            group = build_group(state, mbis, _list_owned(known.get(state.npi)))
             groups[state.npi] = group
             save_group(connection, keys, organization_id, group, now)
-    _forget_gone(connection, keys, organization_id, per_practitioner.keys() | newer, now)
+    for npi, group in known.items():  # one that somebody deleted at DPC is remembered as absent
+        if npi not in per_practitioner and npi not in newer and (group.group_id or group.attributions):
+            save_group(connection, keys, organization_id, Group(npi, None), now)
     described = patients.find_described_mbis(connection, keys, organization_id)
     named = practitioners.find_practitioners(connection, organization_id).values()
     return Observed(
@@ -92,35 +94,29 @@ def save_group(
     panels.save_observed(connection, keys, organization_id, group.npi, group.group_id, columns, now=now)
 
 
-def load_groups(connection: Connection, keys: OrganizationKeys, organization_id: str) -> dict[str, Group]:
-    """Answer the Groups as DPC last showed them, by NPI, without asking DPC."""
+def load_groups(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | None = None
+) -> dict[str, Group]:
+    """Answer the Groups as DPC last showed them, by NPI, without asking DPC: of one practitioner or of all."""
     return {
         panel.npi: Group(panel.npi, panel.group_id, read_attributions(panel.columns))
-        for panel in panels.load_observed(connection, keys, organization_id)
+        for panel in panels.load_observed(connection, keys, organization_id, npi)
     }
 
 
-def find_owned(connection: Connection, keys: OrganizationKeys, organization_id: str) -> dict[str, frozenset[str]]:
-    """Answer, per practitioner, the patient ids whose attribution we attested or adopted."""
-    groups = load_groups(connection, keys, organization_id)
-    return {npi: frozenset(a.patient_id for a in group.attributions if a.owned) for npi, group in groups.items()}
+def find_owned(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | None = None
+) -> dict[str, frozenset[str]]:
+    """Answer, for one practitioner or each, the patient ids whose attribution we attested or adopted."""
+    groups = load_groups(connection, keys, organization_id, npi)
+    return {npi: _list_owned(group) for npi, group in groups.items()}
 
 
-def _find_newer(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, began_at: datetime
-) -> dict[str, Group]:
-    """Answer the Groups that another process has saved since a look began: a call of its own landed meanwhile."""
+def _list_owned(group: Group | None) -> frozenset[str]:
+    return frozenset(a.patient_id for a in group.attributions if a.owned) if group else frozenset()
+
+
+def _find_newer(connection: Connection, organization_id: str, began_at: datetime) -> frozenset[str]:
+    """Answer whose Groups another process has saved since a look began: a call of its own landed meanwhile."""
     heads = panels.find_panel_heads(connection, organization_id, side="observed")
-    newer = {head.npi for head in heads if head.read_at and head.read_at > began_at}
-    known = load_groups(connection, keys, organization_id) if newer else {}
-    return {npi: known[npi] for npi in newer}
-
-
-def _forget_gone(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, there: Iterable[str], now: datetime
-) -> None:
-    """A Group that somebody deleted at DPC is remembered as absent, not as it last was."""
-    present = frozenset(there)
-    for npi, group in load_groups(connection, keys, organization_id).items():
-        if npi not in present and (group.group_id or group.attributions):
-            save_group(connection, keys, organization_id, Group(npi, None), now)
+    return frozenset(head.npi for head in heads if head.read_at and head.read_at > began_at)

@@ -88,9 +88,9 @@ class Overview:
 def show_overview(rt: Runtime, organization_id: str) -> Overview:
     """Answer the overview of one organisation; counts only, no patient value, so the look is not logged."""
     now = rt.now()
-    with rt.database.begin() as connection:
+    keys = rt.load_keys(organization_id)
+    with rt.database.read() as connection:
         organization = organizations.load_organization(connection, organization_id)
-        keys = rt.open_keys(connection, organization_id)
         rows = _show_practitioners(connection, keys, organization, now)
         unfinished = [p for s in OPEN_STATES for p in plans.find_plans(connection, organization_id, state=s, limit=1)]
         held = deliveries.find_deliveries(connection, organization_id, state="held", limit=50)

@@ -58,10 +58,10 @@ def show_panel(rt: Runtime, organization_id: str, npi: str, actor: Actor) -> Pan
     """Answer one practitioner's panel, MBIs masked; the look is recorded. Raises NotFound."""
     check_may(actor, Action.READ_ROSTERS, organization_id)
     now = rt.now()
-    with rt.database.begin() as connection:
+    keys = rt.load_keys(organization_id)
+    with rt.database.read() as connection:
         organization = organizations.load_organization(connection, organization_id)
-        keys = rt.open_keys(connection, organization_id)
-        group = load_groups(connection, keys, organization_id).get(npi)
+        group = load_groups(connection, keys, organization_id, npi).get(npi)
         desired = next(iter(load_desired(connection, keys, organization_id, npi)), None)
         known = practitioners.find_practitioner(connection, organization_id, npi)
         if group is None and desired is None and known is None:
@@ -74,6 +74,7 @@ def show_panel(rt: Runtime, organization_id: str, npi: str, actor: Actor) -> Pan
         sources = {n: (d.feed_id, d.id) for n, d in found.items() if d}
         heads = [h for h in panels.find_panel_heads(connection, organization_id, side="observed") if h.npi == npi]
         rows = _show_rows(group, desired, refs, sources, now, read_policy(organization))
+    with rt.database.begin() as connection:  # nothing is shown unless the look is on record
         note_access(rt, connection, organization_id, actor, "read-panel", npi, len(rows))
     name = " ".join(part for part in (known.given, known.family) if part) if known else ""
     return PanelView(

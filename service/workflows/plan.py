@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from service.domain.attribution import is_active
-from service.domain.authorisation import StandingTerms, keep_covered
-from service.domain.canonical import digest_json
-from service.domain.change import ChangeKind
+from service.domain.attribution import Group, is_active
+from service.domain.authorisation import StandingTerms, keep_covered, narrow_registrations
+from service.domain.canonical import Json, digest_json
+from service.domain.change import Change, ChangeKind
 from service.domain.errors import InvalidInput, NotAllowed
 from service.domain.guards import Exposure, hold_changes
 from service.domain.people import Action, Actor, check_may
@@ -63,7 +63,7 @@ def draw_plan(
         keys = rt.open_keys(connection, organization_id)
         plan = _compute(rt, connection, keys, organization_id, sighting, npi, overwrite, standing)
         if not standing:
-            _retire_older(connection, keys, organization_id, plan, npi)
+            _retire_older(connection, keys, organization_id, plan, npi, actor)
         kept = _keep(connection, keys, organization_id, plan, npi, actor, rt.now())
     return view_plan(rt, organization_id, kept) if kept else None
 
@@ -98,18 +98,27 @@ def _compute(
         result = reconcile(desired, observed, now, policy)
     unresolved = {a.npi for a in intents.find_open_attempts(connection, organization_id)}
     changes = tuple(c for c in result.changes if c.npi is None or c.npi not in unresolved)
-    if standing:
-        changes = keep_covered(changes, standing, now)
-    released = plans.find_released_fingerprints(connection, organization_id, now)
+    refused = intents.find_refused_npis(connection, organization_id)
+    released = count_releases(connection, organization_id, now)
+    if standing:  # what DPC has refused, or a person let go above the limits, a person also signs
+        changes = keep_covered((c for c in changes if c.npi not in refused), standing, now)
+        released = {}
     free, held = hold_changes(
         changes,
-        _measure(connection, organization_id, observed, policy, now),
+        measure_exposure(connection, organization_id, observed.groups, policy, now),
         policy.guards,
         organization_id,
-        {fingerprint: len(people) for fingerprint, people in released.items()},
+        released,
         keys.conceal,
     )
-    warnings = (*_warn_unresolved(unresolved), *_warn_capacity(observed, result, policy))
+    if standing:  # what waits is shown in the plan that is drawn for people next
+        held = ()
+    free = narrow_registrations(free)
+    warnings = (
+        *_warn_unresolved(unresolved),
+        *_warn_refused(refused, changes),
+        *_warn_capacity(observed, result, policy),
+    )
     baselines = draw_baselines(free, observed.groups)
     return Plan(organization_id, now, baselines, free, held, result.left_out, warnings)
 
@@ -121,18 +130,34 @@ def _only(desired: Sequence[Panel], npi: str | None) -> Panel:
     return found
 
 
-def _measure(
-    connection: Connection, organization_id: str, observed: Observed, policy: Policy, now: datetime
+def measure_exposure(
+    connection: Connection, organization_id: str, groups: Mapping[str, Group], policy: Policy, now: datetime
 ) -> Exposure:
-    active = {npi: sum(is_active(a, now) for a in g.attributions) for npi, g in observed.groups.items()}
+    """Answer what the guards measure against: who is active in these Groups, and how many were removed lately."""
+    active = {npi: sum(is_active(a, now) for a in group.attributions) for npi, group in groups.items()}
     since = now - policy.guards.memory
     return Exposure(active, intents.count_landed(connection, organization_id, ChangeKind.REMOVE.value, since=since))
+
+
+def count_releases(connection: Connection, organization_id: str, now: datetime) -> dict[str, int]:
+    """Answer how many people have let held changes go by decisions that still count, by fingerprint."""
+    released = plans.find_released_fingerprints(connection, organization_id, now)
+    return {fingerprint: len(people) for fingerprint, people in released.items()}
 
 
 def _warn_unresolved(unresolved: set[str | None]) -> list[str]:
     return [
         f"The last call for practitioner {npi} has no known outcome yet; nothing is sent for them until it has."
         for npi in sorted(n for n in unresolved if n)
+    ]
+
+
+def _warn_refused(refused: Collection[str], changes: Iterable[Change]) -> list[str]:
+    planned = {c.npi for c in changes if c.kind.is_attested}
+    return [
+        f"DPC refused the last attestation for practitioner {npi}; read why before it is said again."
+        for npi in sorted(refused)
+        if npi in planned
     ]
 
 
@@ -159,13 +184,17 @@ def _warn_capacity(observed: Observed, result: Reconciliation, policy: Policy) -
 
 
 def _retire_older(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, plan: Plan, npi: str | None
+    connection: Connection, keys: OrganizationKeys, organization_id: str, plan: Plan, npi: str | None, actor: Actor
 ) -> None:
     """An earlier plan is void once a new one says otherwise; a plan for one practitioner voids only its like."""
     for old in _find_unfinished(connection, organization_id):
         covers = npi is None or old.scope_npi == npi
         if covers and not _is_same(connection, keys, organization_id, old.id, plan):
             plans.set_plan_state(connection, organization_id, old.id, old.state, "stale")
+            if old.state == "signed":  # a signature that no longer covers anything is a fact of its own
+                body: dict[str, Json] = {"plan": old.id, "cause": "a later plan says otherwise"}
+                at, who = plan.drawn_at, actor.name
+                record_fact(connection, organization_id, "plan-stale", at=at, actor=who, body=body)
     fingerprints = {h.fingerprint for h in plan.held}
     for hold in plans.find_holds(connection, organization_id, state="open"):
         covers = npi is None or hold.npi == npi

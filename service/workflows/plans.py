@@ -15,6 +15,7 @@ from service.domain.plan import Plan, read_plan
 from service.runtime import Runtime
 from service.storage import deliveries, patients, plans, practitioners
 from service.storage.connection import Connection
+from service.storage.sealing import OrganizationKeys
 from service.workflows.access import note_access
 from service.workflows.holds import HoldView, view_hold
 
@@ -118,8 +119,8 @@ def load_plan_view(rt: Runtime, organization_id: str, plan_id: str, actor: Actor
 
 def load_plan_body(rt: Runtime, organization_id: str, plan_id: str) -> Plan:
     """Answer the plan itself as a value of the rules; raises NotFound."""
-    with rt.database.begin() as connection:
-        keys = rt.open_keys(connection, organization_id)
+    keys = rt.load_keys(organization_id)
+    with rt.database.read() as connection:
         return read_plan(json.loads(plans.load_plan_body(connection, keys, organization_id, plan_id)))
 
 
@@ -142,14 +143,14 @@ def view_head(plan: plans.Plan) -> PlanHead:
 
 def view_plan(rt: Runtime, organization_id: str, plan_id: str) -> PlanView:
     """Answer one plan as it is shown, without recording the look (for the step that drew it)."""
-    with rt.database.begin() as connection:
-        keys = rt.open_keys(connection, organization_id)
+    keys = rt.load_keys(organization_id)
+    with rt.database.read() as connection:
         stored = plans.load_plan(connection, organization_id, plan_id)
         plan = read_plan(json.loads(plans.load_plan_body(connection, keys, organization_id, plan_id)))
         fingerprints = {held.fingerprint for held in plan.held}
         return PlanView(
             head=view_head(stored),
-            practitioners=_view_diffs(connection, rt, organization_id, plan),
+            practitioners=_view_diffs(connection, keys, organization_id, plan),
             holds=tuple(
                 view_hold(connection, organization_id, hold)
                 for hold in plans.find_holds(connection, organization_id)
@@ -174,8 +175,9 @@ def _find_cost(plan: Plan) -> datetime | None:
     return min(ends, default=None)
 
 
-def _view_diffs(connection: Connection, rt: Runtime, organization_id: str, plan: Plan) -> tuple[PanelDiff, ...]:
-    keys = rt.open_keys(connection, organization_id)
+def _view_diffs(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, plan: Plan
+) -> tuple[PanelDiff, ...]:
     marked = [(change, False) for change in plan.changes]
     marked += [(change, True) for held in plan.held for change in held.changes]
     everybody = {p.mbi for change, _ in marked for p in change.patients}

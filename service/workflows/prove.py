@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from service.domain.errors import LedgerBroken
 from service.domain.ledger import Entry, check_entries, read_checkpoint_body, write_checkpoint_body
-from service.domain.merkle import compute_root
+from service.domain.merkle import compute_roots
 from service.runtime import Runtime
 from service.storage import intents, ledger, organizations
 from service.storage.connection import Connection
@@ -70,7 +70,9 @@ class LedgerRow:
 
 
 def verify_ledger(rt: Runtime, organization_id: str | None = None) -> Verification:
-    """Verify the ledger of one organisation or all: chain, hashes, tenancy, attempts with outcomes, checkpoints."""
+    """Verify the ledger of one organisation or all: chain, hashes, tenancy, checkpoints, and that every recorded call
+    is there with a signature before it and the outcome that is recorded of it.
+    """
     with rt.database.read() as connection:
         found = [o.id for o in organizations.find_organizations(connection)]
         chosen = [organizations.load_organization(connection, organization_id).id] if organization_id else found
@@ -92,16 +94,20 @@ def make_checkpoint(rt: Runtime, organization_id: str) -> CheckpointView | None:
 
     The last signed root must be a prefix of what is there now, else LedgerBroken: nobody signs a rewritten past.
     """
-    with rt.database.begin() as connection:
+    with rt.database.read() as connection:
         hashes = list(ledger.read_leaf_hashes(connection, organization_id))
         last = ledger.find_last_checkpoint(connection, organization_id)
-        if not hashes or (last and last.size == len(hashes)):
-            return None
-        if last and (last.size > len(hashes) or compute_root(hashes[: last.size]) != last.root):
-            raise LedgerBroken("The ledger does not continue from the last signed checkpoint.")
-        root = compute_root(hashes)
-        note = rt.signer.sign_note(write_checkpoint_body(_origin(organization_id), len(hashes), root))
-        signed = ledger.Checkpoint(size=len(hashes), root=root, note=note, signed_at=rt.now())
+    if len(hashes) == (last.size if last else 0):
+        return None
+    roots = compute_roots(hashes, [len(hashes), last.size if last else 0])
+    if last and roots.get(last.size) != last.root:
+        raise LedgerBroken("The ledger does not continue from the last signed checkpoint.")
+    root = roots[len(hashes)]
+    note = rt.signer.sign_note(write_checkpoint_body(_origin(organization_id), len(hashes), root))
+    signed = ledger.Checkpoint(size=len(hashes), root=root, note=note, signed_at=rt.now())
+    with rt.database.begin() as connection:
+        if ledger.find_last_checkpoint(connection, organization_id) != last:
+            return None  # somebody else has signed meanwhile; the next one continues from theirs
         ledger.save_checkpoint(connection, organization_id, signed)
     return _view_checkpoint(signed)
 
@@ -149,25 +155,57 @@ def count_ledger_entries(rt: Runtime, organization_id: str) -> int:
         return ledger.count_entries(connection, organization_id)
 
 
+@dataclass(slots=True)
+class _Said:
+    """What the entries say about calls: which were made, how each last ended, and which signatures there are."""
+
+    attempts: set[str] = field(default_factory=set)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    sign_offs: set[str] = field(default_factory=set)
+    unsigned: int = 0
+
+    def hear(self, entries: Iterable[ledger.LedgerEntry]) -> Iterator[Entry]:
+        """Pass the entries on and remember what they say of calls."""
+        for entry in entries:
+            yield Entry(entry.seq, entry.leaf, entry.leaf_hash, entry.prev_hash)
+            if entry.kind in ("plan-signed", "attempt", "outcome"):
+                self._hear(entry.kind, json.loads(entry.leaf)["body"])
+
+    def _hear(self, kind: str, body: Mapping[str, Any]) -> None:
+        if kind == "plan-signed":
+            self.sign_offs.add(body["sign_off"])
+        elif kind == "attempt":
+            self.attempts.add(body["attempt"])
+            self.unsigned += body["approval"] not in self.sign_offs
+        else:
+            self.outcomes[body["attempt"]] = body["state"]
+
+
 def _verify_one(rt: Runtime, connection: Connection, organization_id: str) -> tuple[int, int]:
-    entries = list(ledger.read_entries(connection, organization_id))
-    hashes = check_entries((Entry(e.seq, e.leaf, e.leaf_hash, e.prev_hash) for e in entries), organization_id)
-    attempts = {json.loads(e.leaf)["body"]["attempt"] for e in entries if e.kind == "attempt"}
-    stored = {a.id for a in _read_attempts(connection, organization_id)}
-    if attempts != stored:
+    said = _Said()
+    hashes = check_entries(said.hear(ledger.read_entries(connection, organization_id)), organization_id)
+    stored = {a.id: a.state for a in _read_attempts(connection, organization_id)}
+    if said.attempts != stored.keys():
         raise LedgerBroken(f"The ledger of {organization_id} and its recorded attempts name different calls.")
+    if said.outcomes != {attempt: state for attempt, state in stored.items() if state != "open"}:
+        raise LedgerBroken(f"The ledger of {organization_id} and its recorded attempts tell different outcomes.")
+    if said.unsigned:
+        raise LedgerBroken(f"The ledger of {organization_id} has {said.unsigned} calls that nobody had signed for.")
     checkpoints = ledger.find_checkpoints(connection, organization_id, limit=None)
+    roots = compute_roots(hashes, (checkpoint.size for checkpoint in checkpoints))
     for checkpoint in checkpoints:
-        _check_checkpoint(rt, organization_id, checkpoint, hashes)
-    return len(entries), len(checkpoints)
+        _check_checkpoint(rt, organization_id, checkpoint, roots)
+    return len(hashes), len(checkpoints)
 
 
-def _check_checkpoint(rt: Runtime, organization_id: str, checkpoint: ledger.Checkpoint, hashes: list[bytes]) -> None:
+def _check_checkpoint(
+    rt: Runtime, organization_id: str, checkpoint: ledger.Checkpoint, roots: Mapping[int, bytes]
+) -> None:
     origin, size, root = read_checkpoint_body(open_note(checkpoint.note, rt.signer.public_key))
     said = (origin, size, root)
     if said != (_origin(organization_id), checkpoint.size, checkpoint.root):
         raise LedgerBroken(f"A checkpoint of {organization_id} does not say what is recorded of it.")
-    if size > len(hashes) or compute_root(hashes[:size]) != root:
+    if roots.get(size) != root:
         raise LedgerBroken(f"The ledger of {organization_id} differs from its checkpoint over {size} entries.")
 
 

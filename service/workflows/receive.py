@@ -14,6 +14,7 @@ from service.storage import deliveries, feeds
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
 from service.storage.errors import AlreadyRecorded
+from service.storage.index_check import check_index_key
 from service.storage.raw_files import StoredFile, Stream, delete_raw_file, save_raw_file
 from service.storage.rows import new_id
 from service.workflows.deliveries import DeliveryView, view_delivery
@@ -55,6 +56,7 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
     with rt.database.begin() as connection:
         feeds.load_feed(connection, organization_id, feed_id)
         keys = rt.open_keys(connection, organization_id)
+        check_index_key(connection, keys)
     stored = save_raw_file(keys, rt.settings.uploads_dir, new_id(), stream)
     try:
         if upload.sha256 and upload.sha256 != stored.sha256:
@@ -98,7 +100,7 @@ def _find_first(
         if known and known.sha256 != stored.sha256:
             raise Conflict(
                 f"This {name} was used before for a different file.",
-                next_action=f"Send the file under a {name} of its own.",
+                next_action=f"Send the file with its own {name}.",
             )
         if known:
             return known

@@ -16,7 +16,7 @@ from service.domain.errors import AppliesSwitchedOff, AttestationRefused, Busy, 
 from service.domain.ledger import digest_bytes
 from service.domain.plan import digest_group
 from service.dpc.client import DpcClient
-from service.dpc.errors import DpcError, DpcRefused, DpcUnavailable, OutcomeUnknown
+from service.dpc.errors import DpcError, DpcRefused, DpcUnavailable, OutcomeUnknown, RosterLimitReached
 from service.dpc.records import GroupState, NewPatient, NewPractitioner
 from service.runtime import Runtime
 from service.storage import intents, leases, organizations, patients, practitioners
@@ -24,6 +24,7 @@ from service.storage.connection import Connection
 from service.storage.intents import Attempt, Intent, Outcome
 from service.storage.organizations import Organization
 from service.storage.sealing import OrganizationKeys
+from service.workflows.limits import note_limit, settle_limit
 from service.workflows.observe import build_group, find_owned, save_group
 from service.workflows.record import record_fact, record_subjects
 
@@ -57,13 +58,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What DPC answered: the new state, its words without patient values, and whether the whole run should end."""
+    """What DPC answered: the new state, its words without patient values, and whether the whole run should end.
+
+    `is_full` says that DPC's limit on patients per practitioner was met.
+    """
 
     state: str
     status: int | None = None
     text: str = ""
     next_action: str = ""
     ends_run: bool = False
+    is_full: bool = False
 
 
 def writer_lasts(rt: Runtime) -> timedelta:
@@ -74,7 +79,7 @@ def writer_lasts(rt: Runtime) -> timedelta:
 def send_intent(rt: Runtime, run: Run, intent: Intent, change: Change) -> Told:
     """Send one intent and record what became of it.
 
-    1. Check switch, lease, clock and baseline; nothing has been said yet.
+    1. Check baseline, switch, lease and clock; nothing has been said yet.
     2. Commit the attempt with the exact Provenance and its ledger entry.
     3. Send once.
     4. Commit outcome, ledger entry, state of the intent and what DPC shows now, in one transaction.
@@ -82,8 +87,8 @@ def send_intent(rt: Runtime, run: Run, intent: Intent, change: Change) -> Told:
     Raises Refusal in step 1; whatever else breaks afterwards leaves an open attempt, which is settled by reading.
     """
     patient_ids = _find_patient_ids(rt, run, change)
-    _check_switch(rt, run)
     _check_baseline(rt, run, change)
+    _check_switch(rt, run)  # after the reading, which may take long
     provenance = _find_provenance(rt, run, intent, change)
     attempt = _open_attempt(rt, run, intent, change, patient_ids, provenance)
     told, state = _speak(rt, run, change, patient_ids, provenance, attempt.id)
@@ -152,7 +157,7 @@ def _check_baseline(rt: Runtime, run: Run, change: Change) -> None:
 
 def _name_patients(rt: Runtime, run: Run, state: GroupState) -> Group:
     with rt.database.read() as connection:
-        owned = find_owned(connection, run.keys, run.organization.id)
+        owned = find_owned(connection, run.keys, run.organization.id, state.npi)
     return build_group(state, run.mbis, owned.get(state.npi, frozenset()))
 
 
@@ -243,8 +248,8 @@ def _speak(
         return Told("ambiguous", unknown.status, unknown.message, unknown.next_action), None
     except DpcRefused as refused:
         ends = refused.code in ("not_authorized", "edge_refused")
-        text = refused.text or refused.message
-        return Told("refused", refused.status, text, refused.next_action, ends_run=ends), None
+        text, is_full = refused.text or refused.message, isinstance(refused, RosterLimitReached)
+        return Told("refused", refused.status, text, refused.next_action, ends_run=ends, is_full=is_full), None
     except DpcUnavailable as away:
         return Told("refused", None, away.message, away.next_action, ends_run=True), None
     except Refusal as refusal:
@@ -312,6 +317,13 @@ def _record_outcome(
         elif isinstance(state, Mapping):
             patients.set_dpc_ids(connection, run.keys, organization_id, state)
             run.mbis |= {patient_id: mbi for mbi, patient_id in state.items()}
+        if change.npi and told.is_full:
+            stored, recorded = len(run.groups[change.npi].attributions), run.organization.patient_limit
+            note_limit(
+                connection, organization_id, change.npi, stored=stored, asked=change.n, recorded=recorded, now=now
+            )
+        elif change.npi and told.state == "landed" and change.kind.is_attested:
+            settle_limit(connection, organization_id, change.npi, now)
         record_outcome(
             connection,
             organization_id,
@@ -341,7 +353,7 @@ def remember_landed(
 
     `mbis` maps DPC's patient ids to MBIs.
     """
-    owned = set(find_owned(connection, keys, organization_id).get(state.npi, frozenset()))
+    owned = set(find_owned(connection, keys, organization_id, state.npi).get(state.npi, frozenset()))
     if change.kind.is_attested:
         intended = {p.mbi for p in change.patients}
         owned |= {m.patient_id for m in state.members if mbis.get(m.patient_id) in intended}

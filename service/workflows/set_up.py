@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from service.domain.errors import Refusal
+from service.domain.canonical import write_time
+from service.domain.errors import LedgerBroken, Refusal
 from service.dpc.errors import DpcError
+from service.dpc.portal import read_clock
 from service.runtime import Runtime
 from service.settings import KEY_BYTES, PREFIX, SETTINGS, Settings, SettingsWrong, load_settings
-from service.storage import organizations, schema
+from service.storage import ledger, organizations, schema
+from service.storage.connection import Connection
 from service.storage.database import check_writable
-from service.storage.errors import StorageError
+from service.storage.errors import SealBroken, StorageError
+from service.storage.index_check import check_index_key
+from service.storage.signing import open_note
 
 MOST_SKEW = timedelta(seconds=30)
 """Beyond this difference to DPC's clock nothing is attested: an attestation is dated by our clock."""
@@ -46,6 +51,13 @@ def migrate(settings: Settings) -> str:
     return schema.current_revision(settings.database_url) or "none"
 
 
+def check_schema(settings: Settings) -> None:
+    """Raise Refusal unless the database has the schema of this program, and StorageUnavailable without a database."""
+    is_new = settings.database_url.startswith("sqlite") and not settings.data_dir.is_dir()
+    if is_new or not schema.is_at_head(settings.database_url):
+        raise Refusal("The database is not at the newest schema.", next_action="Run: rollcall migrate")
+
+
 def check_settings(environ: Mapping[str, str]) -> list[Check]:
     """Look at the settings alone: one check per setting, with its purpose where it is missing."""
     try:
@@ -53,10 +65,17 @@ def check_settings(environ: Mapping[str, str]) -> list[Check]:
     except SettingsWrong as wrong:
         purposes = {f"{PREFIX}{s.name}": s.purpose for s in SETTINGS}
         return [
-            Check("settings", False, mistake, purposes.get(mistake.split(" ")[0].rstrip(":"), ""))
+            Check("settings", False, mistake, _find_repair(purposes.get(mistake.split(" ")[0].rstrip(":"))))
             for mistake in wrong.mistakes
         ]
     return [Check("settings", True, "every setting can be used")]
+
+
+def _find_repair(purpose: str | None) -> str:
+    """What to do about a mistake; `purpose` is that of the setting it names, None for a name that is no setting."""
+    if purpose is None:
+        return f"Take it out of the environment; these can be set: {', '.join(s.name for s in SETTINGS)}."
+    return f"{purpose} `rollcall settings new` makes a first set."
 
 
 def check_readiness(rt: Runtime) -> list[Check]:
@@ -66,19 +85,49 @@ def check_readiness(rt: Runtime) -> list[Check]:
         try:
             with rt.database.begin() as connection:
                 for organization in organizations.find_organizations(connection):
-                    rt.open_keys(connection, organization.id)
-            found.append(Check("keys", True, "the data keys open"))
+                    check_index_key(connection, rt.open_keys(connection, organization.id))
+                    _check_signer(rt, connection, organization.id)
+            found.append(Check("keys", True, "they are the ones this database was written with"))
         except StorageError as error:
             found.append(Check("keys", False, error.message, error.next_action))
     return found
+
+
+def check_start(rt: Runtime) -> None:
+    """Raise Refusal when a process that lasts could not do its work here: what `check_readiness` finds."""
+    for check in check_readiness(rt):
+        if not check.ok:
+            raise Refusal(f"{check.detail[:1].upper()}{check.detail[1:].rstrip('.')}.", next_action=check.next_action)
+
+
+def _check_signer(rt: Runtime, connection: Connection, organization_id: str) -> None:
+    """Open the newest checkpoint's note; raises SealBroken when another key signed it."""
+    newest = ledger.find_last_checkpoint(connection, organization_id)
+    try:
+        if newest is not None:
+            open_note(newest.note, rt.signer.public_key)
+    except LedgerBroken:
+        raise SealBroken("The newest checkpoint was not signed with ROLLCALL_CHECKPOINT_KEY.") from None
 
 
 def check_health(rt: Runtime) -> list[Check]:
     """Look at the database, the keys, the clock and every organisation's way to DPC."""
     found = check_readiness(rt)
     if all(check.ok for check in found):
+        found.append(_check_time(rt))
         found.extend(_check_organizations(rt))
     return found
+
+
+def _check_time(rt: Runtime) -> Check:
+    """Which time everything is judged by, and whether its source can be asked."""
+    if rt.settings.clock == "system":
+        return Check("clock", True, f"this machine's: {write_time(rt.now())}")
+    try:
+        return Check("clock", True, f"the emulator's: {write_time(read_clock(rt.settings.clock.partition(':')[2]))}")
+    except (Refusal, DpcError) as error:
+        action = "Start it again: rollcall emulator --data FILE --port PORT, or set ROLLCALL_CLOCK=system."
+        return Check("clock", False, f"{error.message} The emulator's clock is followed from its last answer.", action)
 
 
 def _check_database(rt: Runtime) -> Iterator[Check]:

@@ -14,6 +14,10 @@ from service.storage.plans import SignOff
 from service.workflows.plans import PlanHead, view_head
 from service.workflows.record import record_fact
 
+_ANEW = "Draw a new plan."
+_AFTER = {"signed": "Send it: rollcall apply, or the button on its page."}
+"""What to do with a plan that is not waiting for a signature."""
+
 
 def sign_plan(
     rt: Runtime, organization_id: str, plan_id: str, *, fingerprint: str, reason: str, actor: Actor
@@ -32,7 +36,9 @@ def sign_plan(
     with rt.database.begin() as connection:
         plan = plans.load_plan(connection, organization_id, plan_id)
         if plan.state != "drafted":
-            raise WrongState(f"The plan is {plan.state} and cannot be signed.", next_action="Draw a new plan.")
+            raise WrongState(
+                f"The plan is {plan.state} and takes no further signature.", next_action=_AFTER.get(plan.state, _ANEW)
+            )
         if not hmac.compare_digest(plan.fingerprint.encode(), fingerprint.strip().lower().encode()):
             raise StalePlan("The fingerprint is not that of this plan: what you read is not what would be signed.")
         if not sum(n for kind, n in plan.counts.items() if kind not in ("held", "left_out")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from service.domain.change import Change, ChangeKind
 from service.domain.expiry import is_evidence_fresh
@@ -16,7 +16,7 @@ from service.workflows.policies import read_policy
 
 
 def find_unsupported(
-    rt: Runtime, connection: Connection, keys: OrganizationKeys, organization_id: str, changes: Iterable[Change]
+    rt: Runtime, connection: Connection, keys: OrganizationKeys, organization_id: str, changes: Sequence[Change]
 ) -> set[str]:
     """Answer the practitioners for whom a change is no longer supported by accepted, fresh evidence.
 
@@ -24,7 +24,11 @@ def find_unsupported(
     """
     now = rt.now()
     policy = read_policy(organizations.load_organization(connection, organization_id))
-    desired = {panel.npi: panel for panel in load_desired(connection, keys, organization_id)}
+    npis = {change.npi for change in changes if change.npi}
+    if not npis:
+        return set()
+    only = next(iter(npis)) if len(npis) == 1 else None
+    desired = {panel.npi: panel for panel in load_desired(connection, keys, organization_id, only)}
 
     def is_supported(change: Change, panel: Panel) -> bool:
         if change.kind is ChangeKind.REMOVE:

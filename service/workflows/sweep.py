@@ -24,10 +24,10 @@ class SweepReport:
 
 
 def sweep(rt: Runtime, organization_id: str) -> SweepReport:
-    """Re-read every Group and report active attributions that are ours although no feed wants them any more.
+    """Re-read every Group and report active attributions that no feed has ever listed, whoever attested them.
 
-    An attribution is approved while a claim for it stands, or a removal of it waits for a person. Everything found is
-    an incident until a later sweep no longer finds it.
+    An attribution is explained while a claim for it stands, or has ended so that its removal is planned. Everything
+    found is an incident until a later sweep no longer finds it.
     """
     settle(rt, organization_id)
     with rt.connect_dpc(organization_id) as dpc:

@@ -82,6 +82,11 @@ def test_a_file_that_does_not_say_when_it_was_made_is_taken_as_of_its_receipt() 
     assert describe(judge_delivery(replace(GOOD, as_of_at=None), USUAL)) == "accepted"
 
 
+def test_a_doubt_that_a_person_may_settle_does_not_let_a_file_from_the_future_wait_for_one() -> None:
+    odd = replace(GOOD, file_error="header_changed", as_of_at=NOW + timedelta(days=400))
+    assert describe(judge_delivery(odd, USUAL)) == "rejected future_input"
+
+
 def test_a_file_older_than_the_last_accepted_one_waits_and_one_of_the_same_time_does_not() -> None:
     last = NOW - timedelta(hours=1)
     history = History((), last)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,10 @@ from service.rosters.values import find_gender, find_name, read_birth_date, spli
 _SLICE = 8_192
 
 if TYPE_CHECKING:
-    StringColumn = pa.ChunkedArray[pa.StringScalar]
+    StringChunks = pa.ChunkedArray[pa.StringScalar]
+    StringColumn = pa.Array[pa.StringScalar]
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +33,15 @@ class ColumnPeople(Sequence[Demographics]):
     mbi: NDArray[np.uint64]
     line: NDArray[np.int32]
     cells: Mapping[str, StringColumn]
+
+    @property
+    def codes(self) -> NDArray[np.uint64]:
+        """The packed MBI of each."""
+        return self.mbi[self.rows]
+
+    def take(self, places: NDArray[np.intp]) -> list[Demographics]:
+        """Answers the people at these places, in the order of the places."""
+        return self._build(self.rows[places])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -42,37 +54,49 @@ class ColumnPeople(Sequence[Demographics]):
         if isinstance(index, slice):
             return ColumnPeople(self.rows[index], self.mbi, self.line, self.cells)
         place = range(len(self))[index]
-        return self._build(slice(place, place + 1))[0]
+        return self._build(self.rows[place : place + 1])[0]
 
     def __iter__(self) -> Iterator[Demographics]:
         for start in range(0, len(self), _SLICE):
-            yield from self._build(slice(start, start + _SLICE))
+            yield from self._build(self.rows[start : start + _SLICE])
 
-    def _build(self, chosen: slice) -> list[Demographics]:
-        rows = self.rows[chosen]
-        cells = {role: column.take(rows).to_pylist() for role, column in self.cells.items()}
+    def _build(self, rows: Rows) -> list[Demographics]:
         mbis = unpack_codes(self.mbi[rows])
         lines = self.line[rows].tolist()
+        given, family = self._build_names(rows)
+        born = self._read_distinct("birth_date", rows, lambda cell: read_birth_date(cell).on)
+        gender = self._read_distinct("gender", rows, find_gender)
         return [
-            _build_person(mbi, line, {role: texts[place] or "" for role, texts in cells.items()})
-            for place, (mbi, line) in enumerate(zip(mbis, lines, strict=True))
+            Demographics(mbi, its_given, its_family, on, code, str(line))
+            for mbi, its_given, its_family, on, code, line in zip(mbis, given, family, born, gender, lines, strict=True)
         ]
 
+    def _build_names(self, rows: Rows) -> tuple[list[str | None], list[str | None]]:
+        given = self._read_distinct("first_name", rows, find_name)
+        family = self._read_distinct("last_name", rows, find_name)
+        if "whole_name" in self.cells:
+            whole = self._read_distinct("whole_name", rows, split_whole_name)
+            for place, names in enumerate(whole):
+                if names and given[place] is None and family[place] is None:
+                    given[place], family[place] = names
+        return given, family
 
-def build_people(rows: Judged, chosen: Rows, cells: Mapping[str, StringColumn]) -> Sequence[Demographics]:
+    def _read_distinct(self, role: str, rows: Rows, read: Callable[[str], Read | None]) -> list[Read | None]:
+        """Answers what each cell of a role says; what many rows share is read once."""
+        if role not in self.cells:
+            return [None] * len(rows)
+        texts = self.cells[role].take(rows).to_pylist()
+        said = {text: read(text or "") for text in set(texts)}
+        return [said[text] for text in texts]
+
+
+def build_people(rows: Judged, chosen: Rows, cells: Mapping[str, StringChunks]) -> Sequence[Demographics]:
     """Answers the people of the chosen rows; nothing where the file names nobody."""
-    return ColumnPeople(chosen, rows.mbi, rows.line, cells) if cells and len(chosen) else ()
+    if not cells or len(chosen) == 0:
+        return ()
+    # Rows taken from a column in pieces would join all its pieces at every call.
+    return ColumnPeople(chosen, rows.mbi, rows.line, {role: _join(column) for role, column in cells.items()})
 
 
-def _build_person(mbi: str, line: int, cells: Mapping[str, str]) -> Demographics:
-    given, family = find_name(cells.get("first_name")), find_name(cells.get("last_name"))
-    if given is None and family is None:
-        given, family = split_whole_name(cells.get("whole_name"))
-    return Demographics(
-        mbi=mbi,
-        given=given,
-        family=family,
-        birth_on=read_birth_date(cells.get("birth_date", "")).on,
-        gender=find_gender(cells.get("gender", "")),
-        position=str(line),
-    )
+def _join(column: StringChunks) -> StringColumn:
+    return pa.concat_arrays(column.chunks)

@@ -152,6 +152,10 @@ def read_reference_npi(
 
 
 def _read_logical(reference: Resource, environment: Environment) -> Reading:
+    text = reference.get("reference")
+    found = _TYPE_AND_ID.fullmatch(_HISTORY.sub("", text)) if isinstance(text, str) else None
+    if found and found.group(2).startswith("Organization/"):
+        return Reading(None, "provider_is_org")
     if isinstance(reference.get("identifier"), dict) and not reference.get("reference"):
         if reference.get("type") == "Organization":
             return Reading(None, "provider_is_org")

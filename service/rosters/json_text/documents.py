@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -77,30 +77,38 @@ class TreeReader:
         """Yields each top-level value; raises NotJson, TooLarge and Undecodable."""
         events = ijson.basic_parse(_CheckedStream(stream), multiple_values=True)
         try:
-            for event, token in events:
-                if event == "map_key":
-                    self._take_key(token)
-                elif event in ("start_map", "start_array"):
-                    self._open(event == "start_map")
-                else:
-                    if event in ("end_map", "end_array"):
-                        frame = self._stack.pop()
-                        if frame.value is None:
-                            continue
-                        token = frame.value
-                    elif event == "number":
-                        _check_number(token)
-                    if not self._stack:
-                        yield token
-                    elif self._stack[-1].keeps():
-                        self._nodes += 1
-                        if self._nodes > MAX_JSON_NODES:
-                            raise TooLarge
-                        self._stack[-1].add(token)
+            yield from self._build(events)
         except ijson.JSONError as error:
             raise NotJson(is_cut="premature EOF" in str(error)) from None  # its text quotes the input
-        except (SystemError, ValueError, OverflowError):
+        except ArithmeticError:
+            raise TooLarge from None  # an exponent that no number can have
+        except (SystemError, ValueError):
             raise NotJson from None
+
+    def _build(self, events: Iterable[tuple[str, Any]]) -> Iterator[Any]:
+        for event, token in events:
+            if event == "map_key":
+                self._take_key(token)
+            elif event in ("start_map", "start_array"):
+                self._open(event == "start_map")
+            else:
+                if event in ("end_map", "end_array"):
+                    frame = self._stack.pop()
+                    if frame.value is None:
+                        continue
+                    token = frame.value
+                elif event == "number":
+                    _check_number(token)
+                if not self._stack:
+                    yield token
+                elif self._stack[-1].keeps():
+                    self._add(token)
+
+    def _add(self, token: Any) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_JSON_NODES:
+            raise TooLarge
+        self._stack[-1].add(token)
 
     def _take_key(self, name: str) -> None:
         frame = self._stack[-1]

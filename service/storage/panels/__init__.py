@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.storage.panels.claims import ClaimPanel, load_claims, save_claims
+from service.storage.panels.claims import ClaimPanel, load_claims, save_claims, save_folded
 from service.storage.panels.heads import (
     PanelHead,
     StaleVersion,
@@ -21,5 +21,6 @@ __all__ = [
     "load_observed",
     "prune_panels",
     "save_claims",
+    "save_folded",
     "save_observed",
 ]

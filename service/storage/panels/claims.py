@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from service.storage.panel_codec import ClaimColumns, are_same, decode_claims, encode_claims
-from service.storage.panels.heads import PanelHead, find_latest, open_latest, raise_stale, write_version
+from service.storage.panels.heads import (
+    PanelHead,
+    find_latest,
+    open_latest,
+    raise_stale,
+    write_version,
+    write_versions,
+)
+from service.storage.rows import in_batches
 from service.storage.sealing import OrganizationKeys
 
 SIDE = "claims"
+PANELS_PER_STATEMENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +55,54 @@ def save_claims(
     body = encode_claims(claims)
     if latest and (latest[1] == body or are_same(decode_claims(latest[1]), decode_claims(body))):
         return False
-    n, n_active = len(claims), len(claims) - int(claims.ended.sum())
-    head = PanelHead(npi, SIDE, feed, expected_version, n, n_active, None, None, now, None)
-    write_version(connection, keys, organization_id, head, body)
+    write_version(connection, keys, organization_id, _build_head(npi, feed, expected_version, claims, now), body)
     return True
 
 
+def save_folded(
+    connection: Connection,
+    keys: OrganizationKeys,
+    organization_id: str,
+    feed: str,
+    folded: Iterable[tuple[str, ClaimPanel | None, ClaimColumns]],
+    *,
+    now: datetime,
+) -> int:
+    """Write the panels of one feed that changed, many in a statement, and answer how many did.
+
+    `folded` names a practitioner, what was read in this transaction (None for nothing) and what follows from it, in
+    the order of the MBIs. Raises StaleVersion when somebody else wrote one of them since it was read.
+    """
+    written = 0
+    for batch in in_batches(_iter_changed(feed, folded, now), PANELS_PER_STATEMENT):
+        write_versions(connection, keys, organization_id, batch)
+        written += len(batch)
+    return written
+
+
 def load_claims(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | None = None
+    connection: Connection,
+    keys: OrganizationKeys,
+    organization_id: str,
+    npi: str | None = None,
+    *,
+    feed: str | None = None,
 ) -> list[ClaimPanel]:
-    """Answer the latest claims of every feed, of one practitioner or all. Raises SealBroken with other keys."""
+    """Answer the latest claims, of one practitioner or all, of one feed or every. Raises SealBroken with other keys."""
     return [
         ClaimPanel(head.npi, head.source, head.version, decode_claims(body))
-        for head, body in open_latest(connection, keys, organization_id, SIDE, npi)
+        for head, body in open_latest(connection, keys, organization_id, SIDE, npi, feed)
     ]
+
+
+def _iter_changed(
+    feed: str, folded: Iterable[tuple[str, ClaimPanel | None, ClaimColumns]], now: datetime
+) -> Iterator[tuple[PanelHead, bytes]]:
+    for npi, known, claims in folded:
+        if known is None or not are_same(known.columns, claims):
+            yield _build_head(npi, feed, known.version if known else 0, claims, now), encode_claims(claims)
+
+
+def _build_head(npi: str, feed: str, version: int, claims: ClaimColumns, now: datetime) -> PanelHead:
+    n_active = len(claims) - int(claims.ended.sum())
+    return PanelHead(npi, SIDE, feed, version, len(claims), n_active, None, None, now, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -59,7 +59,7 @@ _LATEST = (
 
 def find_panel_heads(connection: Connection, organization_id: str, *, side: str | None = None) -> list[PanelHead]:
     """Answer the latest version of every panel without opening it, by practitioner, side and source."""
-    rows = _select_latest(organization_id, None, side, columns_of(panel, PanelHead))
+    rows = _select_latest(organization_id, None, side, None, columns_of(panel, PanelHead))
     return [PanelHead(*row) for row in connection.execute(rows)]
 
 
@@ -82,11 +82,16 @@ def prune_panels(connection: Connection, organization_id: str, before: datetime)
 
 
 def open_latest(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, side: str, npi: str | None
+    connection: Connection,
+    keys: OrganizationKeys,
+    organization_id: str,
+    side: str,
+    npi: str | None,
+    source: str | None = None,
 ) -> Iterator[tuple[PanelHead, bytes]]:
     """Yield the latest version of each panel of a side with its opened body. Raises SealBroken."""
     columns = [*columns_of(panel, PanelHead), panel.c.body]
-    for *head, body in connection.execute(_select_latest(organization_id, npi, side, columns)):
+    for *head, body in connection.execute(_select_latest(organization_id, npi, side, source, columns)):
         found = PanelHead(*head)
         yield found, keys.unseal("panel", "body", _name_row(found), body)
 
@@ -108,11 +113,15 @@ def write_version(
     connection: Connection, keys: OrganizationKeys, organization_id: str, head: PanelHead, body: bytes
 ) -> None:
     """Write the version that follows `head.version`; raises StaleVersion when somebody else has."""
-    following = replace(head, version=head.version + 1)
-    row: dict[str, Any] = {name: getattr(following, name) for name in PanelHead.__slots__}
-    sealed = keys.seal("panel", "body", _name_row(following), body)
-    row |= {"organization_id": organization_id, "body": sealed}
-    if connection.execute(_build_insert(connection.dialect.name), row).one_or_none() is None:
+    write_versions(connection, keys, organization_id, [(head, body)])
+
+
+def write_versions(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, panels: Sequence[tuple[PanelHead, bytes]]
+) -> None:
+    """Write for each panel the version that follows its head's; raises StaleVersion when somebody else has."""
+    rows = [_build_row(keys, organization_id, head, body) for head, body in panels]
+    if rows and connection.execute(_build_insert(connection.dialect.name), rows).rowcount != len(rows):
         raise_stale()
 
 
@@ -125,17 +134,28 @@ def _name_row(head: PanelHead) -> str:
     return f"{head.npi}/{head.side}/{head.source}/{head.version}"
 
 
+def _build_row(keys: OrganizationKeys, organization_id: str, head: PanelHead, body: bytes) -> dict[str, Any]:
+    following = replace(head, version=head.version + 1)
+    row: dict[str, Any] = {name: getattr(following, name) for name in PanelHead.__slots__}
+    sealed = keys.seal("panel", "body", _name_row(following), body)
+    return row | {"organization_id": organization_id, "body": sealed}
+
+
 @cache
 def _build_insert(dialect: str) -> Any:
-    return insert_for(dialect, panel).on_conflict_do_nothing().returning(panel.c.version)
+    return insert_for(dialect, panel).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
-def _select_latest(organization_id: str, npi: str | None, side: str | None, columns: list[Any]) -> Any:
+def _select_latest(
+    organization_id: str, npi: str | None, side: str | None, source: str | None, columns: list[Any]
+) -> Any:
     where = [panel.c.organization_id == organization_id]
     if npi is not None:
         where.append(panel.c.npi == npi)
     if side is not None:
         where.append(panel.c.side == side)
+    if source is not None:
+        where.append(panel.c.source == source)
     latest = _find_last_versions(where)
     same = and_(
         tuple_(panel.c.npi, panel.c.side, panel.c.source, panel.c.version)

@@ -90,6 +90,7 @@ patient = Table(
     column("dpc_id", Text, null=True),
     column("first_delivery", Integer),
     column("updated_at", UtcDatetime),
+    column("identity_digest", LargeBinary, "phi", null=True),
     of_organization(),
     UniqueConstraint("organization_id", "mbi_index"),
 )

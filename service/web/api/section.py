@@ -84,7 +84,8 @@ class Section:
                 made = self._blueprint.arguments(route.query, location="query")(made)
             for status in _name_errors(route, rule):
                 made = self._blueprint.alt_response(status, schema=ProblemSchema, content_type=PROBLEM_JSON)(made)
-            made = self._blueprint.doc(security=_name_scopes(rule), **route.more)(made)
+            described = {"operationId": view.__name__, "security": _name_scopes(rule), **route.more}
+            made = self._blueprint.doc(**described)(made)
             self._blueprint.route(route.path, methods=[route.method])(access(made))
             return view
 

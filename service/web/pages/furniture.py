@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, g
@@ -10,6 +11,7 @@ from flask import Flask, g
 from service.domain.change import ChangeKind
 from service.domain.expiry import BUCKETS
 from service.domain.people import Action
+from service.dpc.errors import DpcError
 from service.storage.errors import StorageError
 from service.web.access import is_allowed
 from service.web.places import find_runtime
@@ -112,8 +114,20 @@ def _furnish() -> dict[str, Any]:
         "may_apply": is_allowed(Action.APPLY_PLAN),
         "may_decide": is_allowed(Action.DECIDE_HOLD),
         "may_read": is_allowed(Action.READ_ROSTERS),
+        "trial_now": _find_trial_time(),
         "distance": lambda at: tell_distance(at, find_runtime().now()),
     }
+
+
+def _find_trial_time() -> datetime | None:
+    """The emulator's time while it is followed, so that nobody takes a date of a trial for today's; else None."""
+    rt = find_runtime()
+    if rt.settings.clock == "system":
+        return None
+    try:
+        return rt.now()
+    except DpcError:
+        return None  # this may be the page that tells of the same failure
 
 
 def _name_organizations() -> dict[str, str]:

@@ -131,3 +131,10 @@ def test_faults_come_as_a_list_and_go_together(customer: Customer) -> None:
     assert [customer.send("GET", path).status_code for path in ("/Patient", "/Group")] == [500, 502]
     assert control(customer, "DELETE").status_code == 204
     assert [customer.send("GET", path).status_code for path in ("/Patient", "/Group")] == [200, 200]
+
+
+@pytest.mark.parametrize("wish", [{}, {"path": "/Group"}, {"method": "POST", "nth": 2}])
+def test_a_fault_that_spoils_nothing_is_refused(roster: Scene, wish: dict[str, Any]) -> None:
+    answer = control(roster.customer, "POST", wish)
+    assert answer.status_code == 400
+    assert "a fault needs one of: body, cut, latency" in answer.text

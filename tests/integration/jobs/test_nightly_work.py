@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from jobs.registry import JOBS
 from jobs.runner import tick
 from service.cli.demo_data import build_rosters
+from service.domain.attestation import build_provenance
 from service.domain.people import Actor, Role
+from service.dpc.records import NewPatient
 from service.emulator.server import Emulator, EmulatorOptions
 from service.runtime import Runtime, build_runtime
 from service.settings import load_settings
@@ -186,3 +189,38 @@ def test_the_nightly_row_shows_no_patient(practice: Practice) -> None:
     row = job_runs.find_last_run(practice.rt, "lakeside", "nightly")
     assert row is not None
     assert "1S7" not in str(row.detail)
+
+
+def test_a_file_that_cannot_be_opened_does_not_keep_later_ones_waiting(practice: Practice) -> None:
+    practice.send("01")
+    (broken,) = find_deliveries(practice.rt, "lakeside", state="received")
+    for path in practice.rt.settings.uploads_dir.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    practice.send("02")
+    (ran,) = practice.tick("digest")
+    assert ran.state == "failed"
+    waiting = find_deliveries(practice.rt, "lakeside", state="received")
+    assert [delivery.id for delivery in waiting] == [broken.id]
+
+
+def attest_stranger(rt: Runtime) -> None:
+    """Somebody else, with the same token, attests a patient whom no roster of the practice knows."""
+    with rt.connect_dpc("lakeside") as dpc:
+        group = dpc.read_groups()[0]
+        practitioner = next(p for p in dpc.read_practitioners() if p.npi == group.npi)
+        (patient,) = dpc.submit_patients([NewPatient("1S00E99AA99", "Stan", "Strange", date(1940, 1, 1), "male")])
+        organization = dpc.read_organization().organization_id
+        said = build_provenance(organization, practitioner.practitioner_id, rt.now())
+        dpc.add_to_group(group.group_id, group.npi, [patient.patient_id], said, "somebody-else")
+
+
+def test_the_night_reports_attributions_that_no_roster_explains(practice: Practice) -> None:
+    practice.send("00", "01")
+    practice.tick("digest")
+    practice.sign_and_apply()
+    attest_stranger(practice.rt)
+    practice.emulator.advance("P1D")
+    (ran,) = practice.tick("nightly")
+    assert (ran.state, ran.detail["unexplained"]) == ("done", 1)
+    assert [(kind, is_open) for kind, _, is_open in practice.find_incidents()] == [("unapproved-attribution", True)]

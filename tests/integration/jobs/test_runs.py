@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from jobs import runner
 from jobs.job import Job
 from jobs.registry import JOBS
 from jobs.runner import fail_unknown_jobs, run_once, tick
 from jobs.slots import Due, LastRun, find_due_nights
 from service.domain.errors import Refusal
+from service.dpc.errors import DpcUnavailable
 from service.runtime import Runtime
 from service.workflows import job_runs
 from service.workflows.onboard import Organization
@@ -154,6 +159,46 @@ def test_one_failing_organisation_does_not_stop_the_others(rt: Runtime, clock: A
     clock.advance(days=1)
     ran = {one.organization_id: one.state for one in tick(rt, build_job(fail_hillside), "a")}
     assert ran == {"hillside": "failed", "lakeside": "done"}
+
+
+def test_an_organisation_whose_times_cannot_be_told_does_not_stop_the_others(rt: Runtime, clock: Any) -> None:
+    from service.domain.people import Actor
+    from service.workflows.onboard import add_organization
+
+    add_organization(rt, organization_id="hillside", name="Hillside", npi="3990000002", actor=Actor.operator())
+
+    def find_due(now: datetime, organization: Organization, last: LastRun | None) -> Due:
+        if organization.id == "hillside":
+            raise KeyError(organization.time_zone)
+        return find_due_nights(now, organization.time_zone, organization.created_at or now, last)
+
+    clock.advance(days=1)
+    ran = {
+        one.organization_id: one.state for one in tick(rt, replace(build_job(count_nothing), find_due=find_due), "a")
+    }
+    assert ran == {"hillside": "failed", "lakeside": "done"}
+
+
+def test_a_clock_that_fails_once_does_not_end_the_signs_of_life(
+    rt: Runtime, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "BEAT_SECONDS", 0.001)
+    beats, has_beaten_again = [], threading.Event()
+
+    def fail_first() -> datetime:
+        if threading.current_thread().name.startswith("beat-"):
+            beats.append(1)
+            if len(beats) == 1:
+                raise DpcUnavailable("The emulator's clock could not be reached.")
+            has_beaten_again.set()
+        return clock.at  # type: ignore[no-any-return]
+
+    def wait(_rt: Runtime, _organization_id: str) -> Mapping[str, Any]:
+        return {"has beaten again": has_beaten_again.wait(5)}
+
+    clock.advance(days=1)
+    (ran,) = tick(replace(rt, clock=fail_first), build_job(wait), "a")
+    assert ran.detail == {"has beaten again": True}
 
 
 def test_the_five_jobs_are_known_and_jobs_without_slots_leave_no_rows(rt: Runtime) -> None:

@@ -26,6 +26,7 @@ from service.storage.panels import (
     load_observed,
     prune_panels,
     save_claims,
+    save_folded,
     save_observed,
 )
 from service.storage.sealing import OrganizationKeys, SealBroken
@@ -125,6 +126,42 @@ def test_a_panel_that_changed_since_it_was_read_is_not_overwritten(
                 now=LATER,
                 expected_version=expected_version,
             )
+
+
+def test_of_folded_panels_only_those_that_changed_are_written(database: Database, keys: OrganizationKeys) -> None:
+    columns, fewer = build_claim_columns(CLAIMS), build_claim_columns(CLAIMS[:1])
+    with database.begin() as connection:
+        first = [(NPI, None, columns), (OTHER_NPI, None, columns)]
+        assert save_folded(connection, keys, "lakeside", "ehr", first, now=NOW) == 2
+        one, other = load_claims(connection, keys, "lakeside", feed="ehr")
+        assert load_claims(connection, keys, "lakeside", feed="clinic") == []
+        folded = [(one.npi, one, one.columns), (other.npi, other, fewer)]
+        assert save_folded(connection, keys, "lakeside", "ehr", folded, now=LATER) == 1
+        kept = {
+            panel.npi: (panel.version, read_claims(panel.columns))
+            for panel in load_claims(connection, keys, "lakeside")
+        }
+    assert kept == {one.npi: (1, CLAIMS), other.npi: (2, CLAIMS[:1])}
+
+
+def test_folding_into_a_panel_that_somebody_else_has_written_is_refused(
+    database: Database, keys: OrganizationKeys
+) -> None:
+    columns, fewer = build_claim_columns(CLAIMS), build_claim_columns(CLAIMS[:1])
+    with database.begin() as connection:
+        save_folded(connection, keys, "lakeside", "ehr", [(NPI, None, columns)], now=NOW)
+        (read,) = load_claims(connection, keys, "lakeside")
+        save_folded(connection, keys, "lakeside", "ehr", [(NPI, read, fewer)], now=NOW)
+        for stale in (read, None):
+            with pytest.raises(StaleVersion):
+                save_folded(
+                    connection,
+                    keys,
+                    "lakeside",
+                    "ehr",
+                    [(NPI, stale, build_claim_columns(CLAIMS[1:]))],
+                    now=LATER,
+                )
 
 
 def test_reading_the_same_group_again_renews_only_the_time_of_reading(

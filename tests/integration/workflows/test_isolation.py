@@ -16,6 +16,7 @@ from service.workflows.deliveries import find_findings, load_delivery
 from service.workflows.digest import digest_delivery
 from service.workflows.explain import explain
 from service.workflows.holds import decide_hold, find_holds
+from service.workflows.onboard import find_keys
 from service.workflows.panel import show_panel
 from service.workflows.plans import load_plan_view
 from service.workflows.prove import find_attestations, find_ledger_entries, load_attestation, verify_ledger
@@ -36,6 +37,12 @@ def both(practice: Practice, second_key: Any) -> Practice:
     practice.send_roster({ADA: [1, 50, 51]})
     practice.apply(practice.sign(practice.draw_some(), HILDE))
     return practice
+
+
+def test_a_private_key_that_is_in_memory_already_is_still_not_found_by_another_organisation(both: Practice) -> None:
+    (key,) = find_keys(both.rt, "hillside")
+    with both.rt.database.begin() as connection, pytest.raises(NotFound):
+        both.rt.load_key(connection, "lakeside", key.id)
 
 
 def test_each_has_its_own_group_for_the_same_practitioner(both: Practice) -> None:

@@ -8,11 +8,12 @@ from practice import ADA, ADAM, BRUNO, CORA, FRED, RUTH, VERA, Practice, build_m
 from service.domain.errors import InvalidInput, NotAllowed, NotFound
 from service.domain.people import Actor
 from service.storage import people
+from service.workflows import explain as module
 from service.workflows.explain import explain
 from service.workflows.incidents import watch_expiry
 from service.workflows.overview import show_overview
 from service.workflows.panel import show_panel
-from service.workflows.plans import load_plan_view
+from service.workflows.plans import load_plan_view, view_plan
 from service.workflows.report import REPORT_KINDS, build_report
 from service.workflows.status import show_status
 
@@ -116,6 +117,14 @@ def test_an_explanation_needs_a_patient_who_is_known(loaded: Practice) -> None:
         explain(loaded.rt, "lakeside", npi=BRUNO, mbi=build_mbi(1), actor=VERA)
 
 
+def test_the_first_call_is_told_however_many_came_after(loaded: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = explain(loaded.rt, "lakeside", npi=ADA, mbi=build_mbi(1), actor=VERA)
+    monkeypatch.setattr(module, "PAGE", 1)
+    again = explain(loaded.rt, "lakeside", npi=ADA, mbi=build_mbi(1), actor=VERA)
+    assert [(link.kind, link.reference) for link in again.links] == [(link.kind, link.reference) for link in told.links]
+    assert {link.kind for link in again.links} >= {"call", "attestation"}
+
+
 def test_a_removed_patient_is_explained_to_the_end(loaded: Practice) -> None:
     fewer = {ADA: range(1, 11), BRUNO: range(20, 26)}
     loaded.send_roster(fewer)
@@ -165,3 +174,11 @@ def test_a_lapse_has_an_incident_with_its_cause(loaded: Practice) -> None:
     assert {(i.kind, i.cause) for i in incidents} == {("lapsed", "stale_evidence")}
     assert sum(i.n for i in incidents) == 18
     assert CORA not in {i.npi for i in incidents}
+
+
+def test_looking_waits_for_nobody_who_is_writing(loaded: Practice) -> None:
+    loaded.send_roster({ADA: range(1, 14), BRUNO: range(20, 26)})
+    plan = loaded.draw_some().head
+    with loaded.rt.database.begin():  # somebody holds the one lock of writers
+        assert show_overview(loaded.rt, "lakeside").waiting_plan == plan
+        assert view_plan(loaded.rt, "lakeside", plan.id).head == plan

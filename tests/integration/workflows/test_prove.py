@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pytest
 from practice import Practice
 
 from service.domain.errors import LedgerBroken, NotFound
+from service.storage import ledger
 from service.storage.errors import StorageError
 from service.workflows.prove import (
     count_ledger_entries,
@@ -20,6 +23,7 @@ from service.workflows.prove import (
     make_checkpoint,
     verify_ledger,
 )
+from service.workflows.record import record_fact
 
 
 @contextmanager
@@ -43,6 +47,10 @@ TAMPERINGS = {
     "the first entry is deleted": "DELETE FROM ledger_entry WHERE seq = 1",
     "an entry in the middle is deleted": "DELETE FROM ledger_entry WHERE seq = 5",
     "the last entry is deleted": "DELETE FROM ledger_entry WHERE seq = (SELECT max(seq) FROM ledger_entry)",
+    "an attempt that landed is said to have been refused": """UPDATE attempt SET state = 'refused'
+        WHERE rowid = (SELECT max(rowid) FROM attempt)""",
+    "an attempt that landed is said to be open": """UPDATE attempt SET state = 'open', outcome_at = NULL
+        WHERE rowid = (SELECT max(rowid) FROM attempt)""",
     "an attempt is deleted": "DELETE FROM attempt WHERE rowid = (SELECT min(rowid) FROM attempt)",
     "the chain is cut": "UPDATE ledger_entry SET prev_hash = zeroblob(32) WHERE seq = 4",
     "two entries change places": """UPDATE ledger_entry SET leaf = CASE seq
@@ -137,3 +145,28 @@ def test_no_leaf_holds_a_patient_value(loaded: Practice) -> None:
         leaves = b"".join(row[0] for row in connection.exec_driver_sql("SELECT leaf FROM ledger_entry"))
     assert b"1S00E" not in leaves
     assert b"1940-01" not in leaves
+
+
+def test_an_attempt_that_nobody_signed_for_is_found(loaded: Practice) -> None:
+    with loaded.rt.database.begin() as connection:
+        (entry, *_) = ledger.find_entries(connection, "lakeside", kind="attempt")
+        body = json.loads(entry.leaf)["body"] | {"approval": "nobody"}
+        record_fact(connection, "lakeside", "attempt", at=loaded.rt.now(), actor="somebody", body=body)
+    verified = verify_ledger(loaded.rt)
+    assert not verified.ok
+    assert "signed" in str(verified.fault)
+
+
+def test_a_checkpoint_that_somebody_else_has_just_signed_is_not_signed_again(loaded: Practice) -> None:
+    """The other one signs after this one has read the ledger and before it has kept its own."""
+
+    class SlowSigner:
+        public_key = loaded.rt.signer.public_key
+
+        def sign_note(self, body: str) -> str:
+            assert make_checkpoint(loaded.rt, "lakeside") is not None
+            return loaded.rt.signer.sign_note(body)
+
+    slow = replace(loaded.rt, signer=SlowSigner())  # type: ignore[arg-type]
+    assert make_checkpoint(slow, "lakeside") is None
+    assert len(find_checkpoints(loaded.rt, "lakeside")) == 1

@@ -9,6 +9,7 @@ import pytest
 
 from service.domain.merkle import (
     compute_root,
+    compute_roots,
     hash_leaf,
     hash_node,
     is_consistent,
@@ -53,6 +54,16 @@ CONSISTENCIES = [(1, 1, []), (1, 8, [A, B, C]), (6, 8, [F, E, ROOTS[4]]), (2, 5,
 @pytest.mark.parametrize("size", range(9))
 def test_roots_are_those_of_the_published_vectors(size: int) -> None:
     assert compute_root(VECTOR[:size]).hex() == ROOTS[size]
+
+
+def test_many_roots_of_one_growing_tree_are_those_that_each_has_alone() -> None:
+    hashes = [hash_leaf(bytes([n])) for n in range(70)]
+    sizes = [0, 1, 2, 3, 7, 8, 9, 31, 32, 33, 64, 69, 70]
+    assert compute_roots(hashes, sizes) == {size: compute_root(hashes[:size]) for size in sizes}
+
+
+def test_a_size_beyond_the_tree_has_no_root() -> None:
+    assert compute_roots([hash_leaf(b"")], [1, 2]).keys() == {1}
 
 
 @pytest.mark.parametrize(("index", "size", "path"), INCLUSIONS)

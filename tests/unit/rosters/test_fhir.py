@@ -112,6 +112,7 @@ REFERENCES = [
     ({"reference": "https://other.example.org/Practitioner/d1"}, "unresolved_reference"),
     ({"reference": "Practitioner/unknown"}, "unresolved_reference"),
     ({"reference": "Organization/o1"}, "provider_is_org"),
+    ({"reference": "Organization/elsewhere"}, "provider_is_org"),
     ({"type": "Organization", "identifier": {"system": US_NPI, "value": M}}, "provider_is_org"),
     ({"identifier": {"system": "urn:local", "value": M}}, "npi_missing"),
     ({"reference": "Practitioner/bad"}, "npi_luhn"),

@@ -40,6 +40,7 @@ REFUSED = [
     (build_zip("roster.csv"), "zip", "unsupported_format_zip"),
     (build_zip("xl/workbook.xml"), "xlsx", "unsupported_format_xlsx"),
     (b"PK\x03\x04 broken", "zip", "unsupported_format_zip"),
+    (b"PK\x05\x06" + bytes(18), "zip", "unsupported_format_zip"),
     (b"%PDF-1.7", "pdf", "unsupported_format_pdf"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 workbook", "xls", "unsupported_format_xls"),
     (b"ISA*00*          *00*", "x12", "unsupported_format_x12"),
@@ -76,7 +77,7 @@ def test_what_is_not_read_is_refused_by_its_content(
     assert (found["format"], found["file_error"], found["present"]) == (name, error, [])
 
 
-def test_a_folder_is_a_set_that_is_not_read(tmp_path: Path) -> None:
+def test_an_empty_folder_is_no_set(tmp_path: Path) -> None:
     reading = read_roster(tmp_path, RosterOptions(Environment.SANDBOX))
     assert reading.file_error == "unsupported_format_ndjson"
 

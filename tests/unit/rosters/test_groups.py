@@ -69,7 +69,7 @@ MEMBERS = [
     (build_member(build_entity(A), inactive=True), [], [], "npi_missing"),
     (build_member(build_entity(A), "3905293016"), [], [], "npi_luhn"),
     (build_member(build_entity(A, "urn:payer"), N), [], [], "mbi_missing"),
-    (build_member(build_entity("1A00A00AA00"), N), [], [], "mbi_real_in_sandbox"),
+    (build_member(build_entity("1EG4TE5MK73"), N), [], [], "mbi_real_in_sandbox"),
     (build_member({"reference": "Patient/unknown"}, N), [], [], "unresolved_reference"),
     (build_member({"reference": "Patient/unknown", **build_entity(A)}, N), [[A, N]], [], None),
     (build_member({"reference": "Group/g2"}, N), [], [], "unsupported_subgroup"),

@@ -70,7 +70,7 @@ IDENTIFIERS = [
     (f"{A}^^^CMS^MC~{B}^^^CMS^MC", "multiple_mbi"),
     ("1S00E0OAA00^^^CMS^MC", "mbi_format"),
     ("987654329A^^^CMS^MC", "mbi_is_hicn"),
-    ("1A00A00AA00^^^CMS^MC", "mbi_real_in_sandbox"),
+    ("1EG4TE5MK73^^^CMS^MC", "mbi_real_in_sandbox"),
 ]
 
 
@@ -126,7 +126,7 @@ RENAMES = [
     (f"{A}^^^CMS^MC", f"{A}^^^CMS^MC", []),
     ("MR1^^^X^MR", f"{B}^^^CMS^MC", []),
     (f"{A}^^^CMS^MC", "MR1^^^X^MR", []),
-    ("1A00A00AA00^^^CMS^MC", f"{B}^^^CMS^MC", []),
+    ("1EG4TE5MK73^^^CMS^MC", f"{B}^^^CMS^MC", []),
 ]
 
 

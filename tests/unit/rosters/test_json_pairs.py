@@ -113,6 +113,11 @@ def test_a_key_that_occurs_twice_is_refused_wherever_it_is(check_text: CheckText
     assert check_text(text)["file_error"] == "unsupported_format_json"
 
 
+@pytest.mark.parametrize("number", ["1e999999999999999999999", "-1e-999999999999999999999", "9" * 2_040])
+def test_a_number_that_nothing_could_hold_is_refused(check_text: CheckText, number: str) -> None:
+    assert check_text(f'[["{A}",{number}]]')["file_error"] == "too_large"
+
+
 def test_an_envelope_says_when_and_which(read_text: ReadText) -> None:
     reading = read_text('{"as_of":"2026-08-05T04:00:00-04:00","sequence":41,"mode":"delta","pairs":[]}')
     assert (reading.as_of_at, reading.sequence) == (datetime(2026, 8, 5, 8, tzinfo=UTC), "41")

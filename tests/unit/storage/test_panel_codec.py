@@ -7,6 +7,7 @@ from random import Random
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from service.domain.attribution import Attribution
 from service.domain.roster import Claim
 from service.storage.panel_codec import (
+    ClaimColumns,
+    ObservedColumns,
     are_same,
     build_claim_columns,
     build_observed_columns,
@@ -99,3 +102,32 @@ def test_printing_columns_shows_their_number_only() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     assert repr(build_claim_columns([Claim("1S00E00AA00", 1, 2, at)])) == "ClaimColumns(n=1)"
     assert repr(build_observed_columns([])) == "ObservedColumns(n=0)"
+
+
+def test_a_body_in_full_width_is_read_as_one_in_the_narrow_form() -> None:
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    one, other = Claim("1S00E00AA00", 1, 2, at), Claim("9S99Y99YY99", 70_000, 2**31 - 1, at, 3, ended=True)
+    columns = build_claim_columns([one, other])
+    names = list(columns.__slots__)
+    wide = pa.record_batch([pa.array(getattr(columns, name)) for name in names], names=names)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, wide.schema) as writer:
+        writer.write_batch(wide)
+    assert are_same(decode_claims(bytes(sink.getvalue())), columns)
+
+
+def test_a_large_panel_takes_few_bytes_for_each_patient() -> None:
+    rng, n = np.random.default_rng(1), 500
+    mbis = np.unique(rng.integers(10**13, 5 * 10**13, n, np.uint64))
+    start_at = 1_790_000_000 + rng.integers(0, 90 * 86_400, len(mbis))
+    flags, ids = np.zeros(len(mbis), np.bool_), rng.integers(0, 256, (len(mbis), 16), np.uint8)
+    claims = ClaimColumns(
+        mbis,
+        np.full(len(mbis), 1_000_000, np.int32),
+        np.arange(len(mbis), dtype=np.int32) * 100,
+        start_at,
+        np.zeros(len(mbis), np.uint8),
+        flags,
+    )
+    shown = ObservedColumns(ids, mbis, start_at, start_at + 90 * 86_400, flags, flags)
+    assert len(encode_claims(claims)) + len(encode_observed(shown)) <= 48 * len(mbis)
