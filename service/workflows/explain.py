@@ -18,10 +18,9 @@ from service.runtime import Runtime
 from service.storage import deliveries, intents, ledger, panels, patients, plans, practitioners
 from service.storage.connection import Connection
 from service.storage.intents import Attempt, Intent
-from service.storage.panel_codec import read_claims
+from service.storage.panel_codec import read_attributions, read_claims
 from service.storage.sealing import OrganizationKeys
 from service.workflows.access import note_access
-from service.workflows.observe import load_groups
 from service.workflows.sending import read_members
 
 PAGE = 500
@@ -72,12 +71,12 @@ def explain(
         row = _find_patient(connection, keys, organization_id, mbi, patient_ref)
         pair_mbi = row.identity.mbi
         claims = _find_claims(connection, keys, organization_id, npi, pair_mbi)
-        group = load_groups(connection, keys, organization_id, npi).get(npi)
-        attribution = group.by_mbi().get(pair_mbi) if group else None
+        shown = next(iter(panels.load_observed(connection, keys, organization_id, npi)), None)
+        attribution = _find_attribution(shown, pair_mbi)
         links = [
             *(link for feed, claim in claims for link in _tell_claim(connection, organization_id, feed, claim)),
             *_tell_attempts(connection, keys, organization_id, npi, pair_mbi),
-            *_tell_standing(attribution, rt.now()),
+            *_tell_standing(attribution, shown, rt.now()),
         ]
         is_pair = claims or attribution or any(link.kind == "attestation" for link in links)
         if not is_pair:  # that the patient was registered says nothing about this practitioner
@@ -199,10 +198,19 @@ def _tell_attempt(attempt: Attempt, intent: Intent, patient: PlannedPatient, seq
         yield Link(attempt.outcome_at, "outcome", f"Known {how}: {attempt.state}.{said}", f"attempt {attempt.id}")
 
 
-def _tell_standing(attribution: Attribution | None, now: datetime) -> Iterator[Link]:
-    if attribution is None:
+def _find_attribution(shown: panels.ObservedPanel | None, mbi: str) -> Attribution | None:
+    attributions = read_attributions(shown.columns) if shown else ()
+    return next((a for a in attributions if a.mbi == mbi), None)
+
+
+def _tell_standing(
+    attribution: Attribution | None, shown: panels.ObservedPanel | None, now: datetime
+) -> Iterator[Link]:
+    """Tell how the attribution stands now, dated by when DPC last showed it."""
+    if attribution is None or shown is None:
         return
     ends = f"{attribution.end_at:%Y-%m-%d %H:%M} UTC"
     owner = "attested or adopted here" if attribution.owned else "not attested here"
     status = judge(attribution, now).value
-    yield Link(now, "standing", f"At DPC the attribution is {status}, with period end {ends}; {owner}.", "last reading")
+    sentence = f"DPC showed it with period end {ends}, so it is {status} now; {owner}."
+    yield Link(shown.read_at, "standing", sentence, "last reading of DPC")
