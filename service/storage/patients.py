@@ -184,6 +184,8 @@ def _select_known() -> Any:
 
 
 def _find_known(connection: Connection, organization_id: str, indexes: Iterable[bytes]) -> dict[bytes, _Known]:
+    if connection.dialect.name == "postgresql":  # a plan made while the table was empty would read all of it for ever
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     named = {"of_organization": organization_id, "of_indexes": list(indexes)}
     return {bytes(index): _Known(id_, digest) for index, id_, digest in connection.execute(_select_known(), named)}
 

@@ -56,6 +56,12 @@ CAUSE_WORDS = {
     "not_renewed": "No plan has renewed it yet.",
 }
 """Why an attribution is not renewed by itself, for people."""
+INCIDENT_WORDS = {
+    "roster-limit": "DPC takes no more patients into the Group",
+    "partly-landed": "A call was carried out in part for the Group",
+    "unapproved-attribution": "DPC holds what nobody here approved for the Group",
+}
+"""What is wrong, for the incidents that are not about one attribution's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,7 @@ def _furnish() -> dict[str, Any]:
         "buckets": [bucket.name for bucket in BUCKETS],
         "bucket_words": BUCKET_WORDS,
         "cause_words": CAUSE_WORDS,
+        "incident_words": INCIDENT_WORDS,
         "person": person if actor is not None else None,
         "actor": actor,
         "places": [place for place in PLACES if is_allowed(*place.actions)],

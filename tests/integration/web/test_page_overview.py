@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from web_stage import FEEDER, OURS, REVIEWER, RIVERS, WELLS, Stage, write_mbi, write_roster
 
+from service.storage import people
 from service.web.pages.overview import build_strips, find_heat
 from service.workflows.plans import find_plans
 
@@ -55,3 +56,18 @@ def test_a_bucket_with_one_person_among_thousands_stays_visible() -> None:
 
 def test_the_tint_grows_with_the_share() -> None:
     assert [find_heat(n, 100) for n in (0, 1, 30, 60, 100)] == [0, 1, 2, 3, 4]
+
+
+def test_an_incident_says_in_its_own_words_what_is_wrong(begun: Stage) -> None:
+    def open_one(kind: str, cause: str) -> None:
+        with begun.runtime.database.begin() as connection:
+            incident = people.Incident(kind=kind, npi=WELLS, cause=cause, opened_at=begun.runtime.now())
+            people.open_incident(connection, OURS, incident)
+
+    open_one("unapproved-attribution", "2 active attributions at DPC are on no roster of this practice.")
+    open_one("lapsing", "stale_evidence")
+    page = " ".join(begun.log_in(REVIEWER).get("/").text.split())
+    assert "DPC holds what nobody here approved for the Group of <a" in page
+    assert "2 active attributions at DPC are on no roster of this practice. Since" in page
+    assert "will lapse</strong>The last delivery that lists the patient is too old to attest on. Since" in page
+    assert page.count("will lapse") == 1
