@@ -184,10 +184,21 @@ def _select_known() -> Any:
 
 
 def _find_known(connection: Connection, organization_id: str, indexes: Iterable[bytes]) -> dict[bytes, _Known]:
-    if connection.dialect.name == "postgresql":  # a plan made while the table was empty would read all of it for ever
+    if connection.dialect.name == "sqlite":
+        named = {"of_organization": organization_id, "of_indexes": list(indexes)}
+        rows = connection.execute(_select_known(), named)
+    else:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    named = {"of_organization": organization_id, "of_indexes": list(indexes)}
-    return {bytes(index): _Known(id_, digest) for index, id_, digest in connection.execute(_select_known(), named)}
+        rows = connection.exec_driver_sql(_KNOWN_POSTGRESQL, (list(indexes), organization_id))
+    return {bytes(index): _Known(id_, digest) for index, id_, digest in rows}
+
+
+_KNOWN_POSTGRESQL = (
+    "SELECT found.mbi_index, found.id, found.identity_digest FROM unnest(%s::bytea[]) AS asked(mbi_index)"
+    " CROSS JOIN LATERAL (SELECT mbi_index, id, identity_digest FROM patient"
+    " WHERE organization_id = %s AND mbi_index = asked.mbi_index LIMIT 1) AS found"
+)
+"""One look-up a patient: while a first roster fills the table, the statistics say that reading all of it is cheap."""
 
 
 def _find_changed(
@@ -236,7 +247,7 @@ def _insert_patients(
         return
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_INSERT_SQLITE, [(*common, *row) for row in rows])
-    else:  # one statement for all rows: as many statements would take a hundred times as long
+    else:  # one statement for all rows instead of one for each
         connection.exec_driver_sql(_INSERT_POSTGRESQL, (*common, *map(list, zip(*rows, strict=True))))
 
 
