@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 from service.emulator import expiry, macaroons, tables
 from service.emulator.clock import Clock, floor_hour, read_instant
 from service.emulator.faults import Fault
+from service.emulator.journal import JournalFile
 
 JTI_MEMORY = timedelta(minutes=5)
 JTI_CAPACITY = 10_000
@@ -83,6 +84,8 @@ class State:
         with self.begin() as connection:
             tables.metadata.create_all(connection)
             self._load_settings(connection)
+        self.journal_file = JournalFile(self.data)
+        self.journal.extend(self.journal_file.load())
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -129,6 +132,11 @@ class State:
         self.used_jtis = dict(list(used.items())[-JTI_CAPACITY:])
         return is_new
 
+    def keep_entry(self, entry: dict[str, Any]) -> None:
+        """Keep a journal entry beyond this process, once its request has ended."""
+        with self.lock:
+            self.journal_file.append(entry)
+
     def note_defect(self, error: BaseException) -> None:
         """Remember the traceback of what was not foreseen; there should never be one."""
         with self.lock:
@@ -145,6 +153,7 @@ class State:
                 if table is not tables.settings:
                     connection.execute(delete(table))
             self.journal.clear()
+            self.journal_file.clear()
             self.faults.clear()
             self.used_jtis.clear()
             self.visits.clear()

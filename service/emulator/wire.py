@@ -50,6 +50,14 @@ class Wire:
         if environ["PATH_INFO"].startswith(CONTROL):
             return self._send(environ, start_response, self._ask(environ))
         entry = self._open_entry(environ)
+        try:
+            return self._answer(environ, start_response, entry, is_readable=is_readable)
+        finally:
+            self.state.keep_entry(entry)
+
+    def _answer(
+        self, environ: WSGIEnvironment, start_response: StartResponse, entry: dict[str, Any], *, is_readable: bool
+    ) -> Iterable[bytes]:
         status = 431 if _has_long_head(environ) else 200 if is_readable else 400
         if status != 200:
             refusal = refuse_by_container(status, HTTP_STATUS_CODES[status]).to_response()

@@ -107,7 +107,7 @@ def test_callers_from_elsewhere_are_refused(emulator: Emulator) -> None:
 
 
 def test_nothing_is_lost_in_a_restart(tmp_path: Path, key_pair: KeyPair) -> None:
-    """Tokens, keys, clock, limits and Groups live in the database."""
+    """Tokens, keys, clock, limits and Groups live in the database, what was asked beside it; a reset empties both."""
     options = EmulatorOptions(data=tmp_path / "dpc.db", clock="frozen")
     with Emulator(options) as emulator:
         customer = onboard(emulator, key_pair)
@@ -116,9 +116,11 @@ def test_nothing_is_lost_in_a_restart(tmp_path: Path, key_pair: KeyPair) -> None
         emulator.set_limits(patient_limit=1)
         emulator.advance("P30D")
         members, now, golden = scene.read_members(), emulator.now(), emulator.golden_macaroon()
+        seen = emulator.log()
     with Emulator(EmulatorOptions(data=tmp_path / "dpc.db")) as again:
         customer.emulator = again
         assert (again.now(), again.state.clock.mode) == (now, "frozen")
+        assert again.log() == seen and seen
         assert customer.send("GET", f"/Group/{scene.group_id}").status_code == 200
         assert scene.read_members() == members
         assert again.state.limits.patient_limit == 1
@@ -126,6 +128,10 @@ def test_nothing_is_lost_in_a_restart(tmp_path: Path, key_pair: KeyPair) -> None
         assert golden.startswith("MDA")
         again.advance("P61D")
         assert scene.read_members()[scene.patients[0]]["inactive"]
+        assert [entry["n"] for entry in again.log()] == list(range(1, len(again.log()) + 1))
+        again.reset()
+    with Emulator(EmulatorOptions(data=tmp_path / "dpc.db")) as emptied:
+        assert emptied.log() == []
     customer.session.close()
 
 
