@@ -9,6 +9,7 @@ from service.domain.authorisation import DECISION_LASTS
 from service.domain.canonical import write_time
 from service.domain.errors import Busy, InvalidInput, NotAllowed, WrongState
 from service.domain.guards import Level
+from service.domain.ledger import digest_bytes
 from service.domain.people import Action, Actor, check_may
 from service.runtime import Runtime
 from service.storage import deliveries, plans
@@ -78,10 +79,11 @@ def find_holds(rt: Runtime, organization_id: str, state: str | None = "open") ->
 
 
 def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, reason: str, actor: Actor) -> HoldView:
-    """Record a person's decision: `release` lets exactly these changes go, `refuse` keeps them held for good.
+    """Record a person's decision: `release` lets exactly these changes go, `refuse` does not.
 
     A hold needs one person, a hard stop two different ones; the second release lets it go. Released changes go with the
-    next plan, which is signed like any other; a released delivery is folded at once.
+    next plan, which is signed like any other; a released delivery is folded at once. Changes that were refused stay out
+    of this plan and wait again in the next one that still wants them; the ledger keeps the digest of the reason.
     """
     check_may(actor, Action.DECIDE_HOLD, organization_id)
     if verdict not in ("release", "refuse"):
@@ -127,6 +129,7 @@ def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, r
                 "rule": hold.rule,
                 "fingerprint": hold.fingerprint,
                 "verdict": verdict,
+                "reason": digest_bytes(reason.strip().encode()),
                 "state": state,
                 "expires": write_time(decision.expires_at),
             },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from practice import ADA, BRUNO, OPERATOR, RUTH, VERA, WILMA, Practice, build_mbi, build_person, write_roster
 
@@ -9,6 +11,7 @@ from service.domain.errors import InvalidInput, NotAllowed, NotFound, WrongState
 from service.domain.people import Actor, Role
 from service.workflows.deliveries import load_delivery
 from service.workflows.holds import HoldView, decide_delivery, decide_hold, find_holds
+from service.workflows.prove import find_ledger_entries
 
 
 def send_shrunken(practice: Practice, n: int) -> str:
@@ -55,6 +58,12 @@ def test_the_same_person_twice_is_still_one_person(practice: Practice, hard_stop
     with pytest.raises(NotAllowed):
         decide(practice, hard_stop)
     assert find_holds(practice.rt, "lakeside")[0].state == "open"
+
+
+def test_the_ledger_binds_the_reason_without_repeating_it(practice: Practice, hold: HoldView) -> None:
+    decide(practice, hold)
+    (entry,) = [e for e in find_ledger_entries(practice.rt, "lakeside", limit=500) if e.kind == "hold-decided"]
+    assert entry.body["reason"] == sha256(b"Looked at it.").hexdigest()
 
 
 def test_nobody_releases_a_file_that_they_sent_in_themselves(practice: Practice) -> None:
