@@ -59,6 +59,10 @@ class Delivery:
     decided_at: datetime | None = None
     decided_by: str | None = None
     decided_reason: str | None = None
+    declared_count: int | None = None
+    absent_count: int | None = None
+    ended_count: int | None = None
+    folded_at: datetime | None = None
 
 
 _FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")

@@ -41,6 +41,10 @@ delivery = Table(
     column("decided_at", UtcDatetime, null=True),
     column("decided_by", Text, null=True),
     column("decided_reason", Text, null=True),
+    column("declared_count", Integer, null=True),
+    column("absent_count", Integer, null=True),
+    column("ended_count", Integer, null=True),
+    column("folded_at", UtcDatetime, null=True),
     of_organization(),
     refers("feed", "feed_id"),
     UniqueConstraint("organization_id", "number"),
@@ -79,6 +83,41 @@ finding = Table(
     refers("delivery", "delivery_id"),
 )
 
+delivery_effect = Table(
+    "delivery_effect",
+    metadata,
+    tenant(),
+    column("delivery_id", Text, key=True),
+    column("npi", Text, "public", key=True),
+    column("known", Integer),
+    column("listed", Integer),
+    column("added", Integer),
+    column("absent", Integer),
+    column("ended", Integer),
+    refers("delivery", "delivery_id"),
+)
+
+mbi_change = Table(
+    "mbi_change",
+    metadata,
+    tenant(),
+    column("old_index", LargeBinary, "phi", key=True),
+    column("body", LargeBinary, "phi"),
+    column("delivery", Integer),
+    column("recorded_at", UtcDatetime),
+    of_organization(),
+)
+
+roster_sketch = Table(
+    "roster_sketch",
+    metadata,
+    tenant(),
+    column("feed_id", Text, key=True),
+    column("patients", Integer),
+    column("marks", LargeBinary, "phi"),
+    refers("feed", "feed_id"),
+)
+
 patient = Table(
     "patient",
     metadata,
@@ -91,6 +130,7 @@ patient = Table(
     column("first_delivery", Integer),
     column("updated_at", UtcDatetime),
     column("identity_digest", LargeBinary, "phi", null=True),
+    column("told_by", Text, null=True),
     of_organization(),
     UniqueConstraint("organization_id", "mbi_index"),
 )
