@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 _PARITY_BYTES = 200
+DECLARED = {"utf-8": "utf-8", "utf-16": "utf-16-le", "windows-1252": "cp1252", "iso-8859-1": "iso-8859-1"}
+"""What a feed may declare, and how that is called in a reading; UTF-16 is little-endian unless the bytes say more."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -37,17 +39,34 @@ class Source:
         return stream
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, declared: str | None = None) -> Source:
     """Answers the file as UTF-8; one without marks is taken for UTF-8 until a byte says otherwise.
 
-    Raises Undecodable.
+    A declared encoding is the only one: raises Undecodable where a mark or NUL bytes contradict it, and for bytes that
+    it has not.
     """
     with path.open("rb") as stream:
         head = stream.read(_PARITY_BYTES)
     encoding = find_marked_encoding(head)
-    if encoding is None or encoding == "utf-8-sig":
+    if declared is not None:
+        encoding = _settle_encoding(DECLARED[declared], encoding) if head else None
+    if encoding in (None, "utf-8", "utf-8-sig"):
         return Source(path, encoding or "utf-8")
     return transcode_source(path, encoding)
+
+
+def _settle_encoding(declared: str, shown: str | None) -> str:
+    """Answers the encoding that was declared, as the bytes show it; raises Undecodable.
+
+    Delimiters and digits of UTF-16 have NUL bytes, text of all other encodings has none.
+    """
+    if shown is None:
+        if declared.startswith("utf-16"):
+            raise Undecodable
+        return declared
+    if shown.removesuffix("-sig").removesuffix("-le").removesuffix("-be") != declared.removesuffix("-le"):
+        raise Undecodable
+    return shown
 
 
 def transcode_source(path: Path, encoding: str = "cp1252") -> Source:
@@ -69,9 +88,9 @@ def find_marked_encoding(head: bytes) -> str | None:
     return "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
 
 
-def is_utf8(piece: bytes) -> bool:
+def is_utf8(piece: bytes | memoryview) -> bool:
     """Answers whether the bytes are strict UTF-8."""
-    if piece.isascii():
+    if isinstance(piece, bytes) and piece.isascii():
         return True
     places = np.array([0, len(piece)], np.int32).tobytes()
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Severity = Literal["error", "warning"]
 
 ERROR_SENTENCES: dict[str, str] = {
-    "mbi_missing": "The row has no MBI; add the patient's Medicare number.",
+    "mbi_missing": "The row has no MBI, or a formula without its value; add the patient's Medicare number.",
     "mbi_length": "The MBI does not have eleven characters; copy it again from the card.",
     "mbi_format": "The MBI has a letter where a digit belongs or the reverse, often O for 0; correct it.",
     "mbi_excluded_letter": "The MBI holds S, L, O, I, B or Z, which CMS never issues; copy it again from the card.",
@@ -22,7 +22,7 @@ ERROR_SENTENCES: dict[str, str] = {
     "mbi_real_in_sandbox": "This could be a real person's MBI and must not enter a sandbox; send synthetic numbers.",
     "mbi_synthetic_in_production": "This is a sandbox MBI, which stands for nobody; send the patient's own number.",
     "multiple_mbi": "The patient has several current MBIs; send only the current one.",
-    "npi_missing": "The row names no practitioner; add the NPI of the treating practitioner.",
+    "npi_missing": "The row has no NPI, or a formula without its value; add that of the treating practitioner.",
     "npi_length": "The NPI does not have ten digits; copy it again from the registry.",
     "npi_format": "The NPI is not ten plain digits; send one number per cell, as text.",
     "npi_scientific": "The spreadsheet shortened the NPI (3.9E+09); format the column as text and export again.",
@@ -37,6 +37,10 @@ ERROR_SENTENCES: dict[str, str] = {
     "unresolved_reference": "The reference leads to nothing in this input; send the resource along.",
     "unsupported_subgroup": "A member of the Group is itself a Group; send its members instead.",
     "formula_without_value": "The cell is a formula without a stored value; save the workbook and send it again.",
+    "npi_not_of_feed": (
+        "The feed may not speak for this practitioner; "
+        "add the practitioner to the feed's list or send the row elsewhere."
+    ),
 }
 """Rows that contribute no pair (feeds 6); `bad_end_date` and `formula_without_value` are our own names."""
 
@@ -52,6 +56,12 @@ WARNING_SENTENCES: dict[str, str] = {
     "npi_untagged": "A number that could be an NPI is not marked as one and was not used; tag it as NPI.",
     "hidden_rows": "The sheet hides rows that were read as well; send what you see.",
     "trailer_missing": "The batch has no trailer with a count; ask the sender to switch it on.",
+    "demographics_differ": (
+        "Rows of this file disagree about the patient's name or birth date; find out which is right, and correct it."
+    ),
+    "demographics_conflict": (
+        "Two sources disagree about the patient's name or birth date; find out which is right, and correct the source."
+    ),
 }
 """Remarks that block nothing (feeds 6)."""
 
@@ -63,7 +73,7 @@ FILE_SENTENCES: dict[str, str] = {
     "ambiguous_sheets": "Not exactly one sheet holds headings of a roster; send one sheet with headings.",
     "truncated": "The file breaks off before its end; send it again, complete.",
     "count_mismatch": "The count given in the file differs from its rows; send it again, complete.",
-    "date_order_conflict": "More than a tenth of the birth dates have no such month; use YYYY-MM-DD.",
+    "date_order_conflict": "More than a tenth of the dates in a column have no such month; use YYYY-MM-DD.",
     "stale_input": "A newer input of this feed has been applied; send today's.",
     "too_large": "The file or a part of it is larger than any roster needs; check the export.",
     "unsupported_format_x12": "X12 files are not read; export the roster as CSV.",
@@ -75,7 +85,10 @@ FILE_SENTENCES: dict[str, str] = {
     "unsupported_format_pdf": "PDF files are not read; export the roster as CSV.",
     "unsupported_format_xml": "XML is not read; send FHIR as JSON, or CSV.",
     "unsupported_format_hl7v2": "These HL7 v2 messages cannot be read; send ADT messages, or CSV.",
-    "unsupported_format_json": "This JSON is not a roster; send pairs of mbi and npi, a FHIR Group or Bundle, or CSV.",
+    "unsupported_format_json": (
+        "This JSON is no roster, or its envelope gives no known mode, no time with a zone as as_of or no sequence; "
+        "send pairs of mbi and npi, a FHIR Group or Bundle, or CSV."
+    ),
     "unsupported_format_ndjson": "This NDJSON is not a roster; send FHIR resources, one a line, or CSV.",
     "unsupported_format_mismatch": "The file is not of the kind that its Content-Type names; correct one of the two.",
 }
@@ -151,6 +164,26 @@ class Findings(Sequence[Finding]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def insert(self, more: Sequence[Finding]) -> Findings:
+        """Answers these findings with more of them, in file order.
+
+        Where positions are no lines (pointers, control ids), what concerns a position stays together, and what alone
+        concerns one comes last.
+        """
+        said = [one.position for one in more]
+        if isinstance(self._positions, np.ndarray):
+            places = [*self._positions.tolist(), *map(int, said)]
+        else:
+            last = {position: place for place, position in enumerate(self._positions)}
+            places = [*range(len(self)), *(last.get(position, len(self)) for position in said)]
+        order = np.argsort(np.array(places, np.int64), kind="stable")
+        codes = np.concatenate([self._codes, np.array([CODE_INDEX[one.code] for one in more], np.uint8)])
+        blind = np.concatenate([self._blind, np.array([one.blind for one in more], np.bool_)])
+        if isinstance(self._positions, np.ndarray):
+            return Findings(np.array(places, np.int32)[order], codes[order], blind[order])
+        names = [*self._positions, *said]
+        return Findings([names[place] for place in order.tolist()], codes[order], blind[order])
+
     def add_warnings(self, lines: Sequence[int], code: str) -> Findings:
         """Answers these findings, whose positions are lines, with one more warning on each of the given lines."""
         positions = np.concatenate([np.asarray(self._positions, np.int32), np.asarray(lines, np.int32)])
@@ -168,3 +201,10 @@ class Findings(Sequence[Finding]):
     def blind_errors(self) -> int:
         """How many errors leave open whom they are about."""
         return int(np.count_nonzero(self._blind))
+
+
+def insert_findings(found: Sequence[Finding], more: Sequence[Finding]) -> Sequence[Finding]:
+    """Answers findings with more of them in file order, whatever they are kept in; see `Findings.insert`."""
+    if not more:
+        return found
+    return found.insert(more) if isinstance(found, Findings) else [*found, *more]

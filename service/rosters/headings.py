@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,30 +43,41 @@ PERSON_ROLES = ("first_name", "last_name", "whole_name", "birth_date", "gender")
 PAIR_ROLES = ("mbi", "npi", "action", "death_date", "end_date")
 READ_ROLES = (*PAIR_ROLES, *PERSON_ROLES)
 
-_NOT_HEADING = re.compile(r"[^a-z0-9]")
+_OF_PATIENTS = re.compile(
+    "(?:mbi|patient|member|bene|subscriber|insured).*|.*mbi|medic(?:are|aid)(?:id|no|num|number|nbr)?"
+    "|policynumber|insuranceid|mrn|medicalrecordnumber"
+)
+_ROLES_OF_PATIENTS = frozenset({"mbi", "forbidden", "birth_date", "death_date"})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """A recognised header row: where each role stands, how many cells a row has, and the hash of the headings.
 
-    `error` is set when a person has to choose between columns or to confirm them again.
+    `error` is set when a person has to choose between columns or to confirm them again; `start` is the first column
+    with a heading; `lists_changes` says that some column speaks of actions.
     """
 
     columns: Mapping[str, int]
     width: int
     hash: str
     error: str | None = None
+    start: int = 0
+    lists_changes: bool = False
 
 
 def simplify_heading(text: str) -> str:
     """Answers a heading as it is compared: lower case, letters and digits only."""
-    return _NOT_HEADING.sub("", text.lower())
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFC", text.lower())))
 
 
 def hash_header(cells: Sequence[str]) -> str:
-    """Answers the SHA-256 of the headings in their order, so that swapped columns are noticed."""
-    return hashlib.sha256("\x1f".join(map(simplify_heading, cells)).encode()).hexdigest()
+    """Answers the SHA-256 of the headings in their order, so that swapped columns are noticed.
+
+    Columns without heading behind the last one do not count: in a workbook a remark beside the table makes some.
+    """
+    words = "\x1f".join(map(simplify_heading, cells))
+    return hashlib.sha256(words.rstrip("\x1f").encode()).hexdigest()
 
 
 def find_roster_header(cells: Sequence[str], mapping: Mapping[str, str], expected_hash: str | None) -> Header | None:
@@ -80,14 +92,21 @@ def find_roster_header(cells: Sequence[str], mapping: Mapping[str, str], expecte
     elif any(len(places.get(role, ())) > 1 for role in PAIR_ROLES):
         error = "ambiguous_columns"
     columns = {role: found[0] for role, found in places.items() if role in READ_ROLES and len(found) == 1}
-    return Header(columns, len(cells), digest, error)
+    start = next((place for place, cell in enumerate(cells) if cell.strip()), 0)
+    return Header(columns, len(cells), digest, error, start, "action" in places)
 
 
 def find_practitioner_header(cells: Sequence[str]) -> Header | None:
-    """Answers the header of a list of practitioners: an NPI, first and last name, and no MBI."""
+    """Answers the header of a list of practitioners: an NPI, first and last name, and nothing of patients.
+
+    A roster whose MBI heading is unknown has the same columns; the names of patients are never taken for those of
+    practitioners.
+    """
     places = place_roles(cells, {}, PRACTITIONER_HEADINGS)
     wanted = ("npi", "first_name", "last_name")
-    if "mbi" in places or any(len(places.get(role, ())) != 1 for role in wanted):
+    if any(len(places.get(role, ())) != 1 for role in wanted) or _ROLES_OF_PATIENTS & places.keys():
+        return None
+    if any(_OF_PATIENTS.fullmatch(simplify_heading(cell)) for cell in cells):
         return None
     return Header({role: places[role][0] for role in wanted}, len(cells), hash_header(cells))
 
@@ -95,13 +114,28 @@ def find_practitioner_header(cells: Sequence[str]) -> Header | None:
 def place_roles(
     cells: Sequence[str], mapping: Mapping[str, str], headings: Mapping[str, str] = HEADINGS
 ) -> dict[str, list[int]]:
-    """Answers the columns that claim each role; a mapped role is claimed by its heading alone."""
-    chosen = {role: simplify_heading(heading) for role, heading in mapping.items()}
+    """Answers the columns that claim each role; a mapped role is claimed by its heading alone.
+
+    No mapping makes a patient's or practitioner's number of a Social Security number, or a practitioner of an
+    organization.
+    """
+    chosen = {role: _name_heading(heading) for role, heading in mapping.items()}
     places: dict[str, list[int]] = {}
     for index, cell in enumerate(cells):
         word = simplify_heading(cell)
-        mapped = [role for role, heading in chosen.items() if heading == word]
         role = headings.get(word)
+        named = word or cell.strip()
+        mapped = [name for name, heading in chosen.items() if heading == named and _may_be(role, name)]
         for claimed in mapped or ([role] if role and role not in chosen else []):
             places.setdefault(claimed, []).append(index)
     return places
+
+
+def _name_heading(text: str) -> str:
+    """Answers what a mapping compares: the heading as it is compared, or as it is where no letter is left of it."""
+    return simplify_heading(text) or text.strip()
+
+
+def _may_be(meaning: str | None, role: str) -> bool:
+    """Answers whether a heading of a known meaning may be mapped to a role (feeds 3.4)."""
+    return meaning != "forbidden" and not (meaning == "organization_npi" and role == "npi")

@@ -15,6 +15,8 @@ from service.rosters.unpacking import BrokenGzip, inflate_file
 _NUMBERED = frozenset({"csv", "practitioners_csv", "xlsx", "practitioners_xlsx", "json"})
 """Formats whose positions are numbers."""
 _SHOWN = {"encrypted": "xlsx"}
+BEYOND_THE_PROMISE = frozenset({"demographics_differ"})
+"""Remarks of ours that a delivery shows, and that the promised output of `rollcall check` (feeds 6 and 8) has not."""
 
 
 def read_roster(path: Path, options: RosterOptions) -> RosterReading:
@@ -49,7 +51,8 @@ def check_roster(path: Path, options: RosterOptions) -> dict[str, Any]:
     """Answers the reading in the shape that `rollcall check --format json` promises (feeds 8)."""
     reading = read_roster(path, options)
     numbered = reading.format in _NUMBERED
-    marks = [(int(f.position) if numbered else f.position, f.code, f.severity) for f in reading.findings]
+    shown = (f for f in reading.findings if f.code not in BEYOND_THE_PROMISE)
+    marks = [(int(f.position) if numbered else f.position, f.code, f.severity) for f in shown]
     return {
         "format": reading.format,
         "mode_signal": reading.mode_signal,

@@ -24,8 +24,9 @@ class RosterOptions:
     """How a feed wants its files read.
 
     `mode` is the feed's ("snapshot" or "delta"); `column_mapping` maps a role (mbi, npi, first_name ...; see
-    `headings.ROLES`) to the heading a person chose, `header_hash` is the header it was chosen for; without
-    `today` no date is compared. More than `max_rows` rows are `too_large`.
+    `headings.ROLES`) to the heading a person chose, `header_hash` is the header it was chosen for. `encoding` is the
+    one declared for text (one of `encoding.DECLARED`), None to find it out. Without `today` no date is compared.
+    More than `max_rows` rows are `too_large`.
     """
 
     environment: Environment
@@ -34,6 +35,7 @@ class RosterOptions:
     filename: str | None = None
     column_mapping: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     header_hash: str | None = None
+    encoding: str | None = None
     today: date | None = None
     max_rows: int = MAX_ROWS
 
@@ -89,7 +91,7 @@ class RosterReading:
 
     `mode_signal` is none, delta, partial or snapshot (feeds 7.2); `protected` holds the packed MBIs that this
     input must not remove because one of their rows is wrong. `as_of_at` and `sequence` are what an envelope
-    states about itself.
+    states about itself. `positions` names the entries where lines do not: that of line n is its (n-1)th.
     """
 
     format: str
@@ -109,6 +111,7 @@ class RosterReading:
     declared_count: int | None = None
     as_of_at: datetime | None = None
     sequence: str | None = None
+    positions: Sequence[str] = ()
 
     @property
     def protected_mbis(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ REMOVE_ACTIONS = frozenset(
     {"d", "del", "delete", "deleted", "r", "remove", "removed", "t", "term", "terminated", "drop", "dropped"}
     | {"inactive", "cancelled", "canceled", "024"}
 )
-_NOT_WORD = re.compile(r"[^a-z0-9]")
+_GAP = re.compile(r"(?<=[a-z])[ _-](?=[a-z])")
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 
 
@@ -105,7 +105,7 @@ def find_gender(cell: str) -> str | None:
 
 def find_action(cell: str) -> str | None:
     """Answers "present" or "remove", None for a blank or unknown action (feeds 3.4)."""
-    word = _NOT_WORD.sub("", unwrap_cell(cell).lower())
+    word = _GAP.sub("", unwrap_cell(cell).lower())
     if word in ADD_ACTIONS:
         return "present"
     return "remove" if word in REMOVE_ACTIONS else None

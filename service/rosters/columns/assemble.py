@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.rosters.columns.evaluate import ENDED, NO_ROW, PRESENT, REMOVE, Judged
-from service.rosters.columns.kernels import NO_MBI
+from service.rosters.columns.kernels import NO_MBI, Rows
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.reading import ALL_PRACTITIONERS, Columns
 
-Rows = NDArray[np.signedinteger[Any]]
-"""Places of rows; 32 bits where there is one for every row."""
+_NO_ROWS = np.empty(0, np.intp)
 _HASH_BITS = 20
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: spreads neighbouring codes
 Verdicts = NDArray[np.uint8]
@@ -35,11 +33,15 @@ NO_RAGGED = Ragged(np.empty(0, np.int32), np.empty(0, np.uint64))
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The rows of one input, settled: `person_rows` are the first rows of each patient present."""
+    """The rows of one input, settled.
+
+    `person_rows` are the first rows of each patient present, `repeated_rows` all rows of patients present on several.
+    """
 
     data_rows: int
     present: Columns
     person_rows: Rows
+    repeated_rows: Rows
     remove: Columns
     findings: Findings
     protected: NDArray[np.uint64]
@@ -76,8 +78,8 @@ def assemble_rows(
     if not ended_is_absent:
         verdict = _remove_ended(rows, verdict)
     verdict = _mark_conflicts(rows, verdict)
-    present, later, extra = _drop_repeats(rows, _find_rows(verdict == PRESENT))
-    remove, later_removals, _ = _drop_repeats(rows, _find_rows(verdict == REMOVE))
+    present, later, extra, repeated = _drop_repeats(rows, _find_rows(verdict == PRESENT))
+    remove, later_removals, _, _ = _drop_repeats(rows, _find_rows(verdict == REMOVE))
     wrong = np.flatnonzero(verdict < NO_ROW)
     repeats = np.concatenate([later, later_removals])
     marks = [(wrong, verdict[wrong]), *_list_remarks(rows, verdict, repeats, extra)]
@@ -86,9 +88,10 @@ def assemble_rows(
         data_rows=int(np.count_nonzero(verdict != NO_ROW)) + len(ragged.line),
         present=_take_columns(rows, present),
         person_rows=np.setdiff1d(present, extra, assume_unique=True) if len(extra) else present,
+        repeated_rows=repeated,
         remove=_take_columns(rows, remove),
         findings=findings,
-        protected=_list_protected(rows, wrong, ragged),
+        protected=_list_protected(rows, verdict, ragged),
         blind_errors=findings.blind_errors,
     )
 
@@ -156,16 +159,16 @@ def _list_pairs(rows: Judged, chosen: Rows) -> list[tuple[int, int]]:
     return list(zip(rows.mbi[chosen].tolist(), rows.npi[chosen].tolist(), strict=True))
 
 
-def _drop_repeats(rows: Judged, chosen: Rows) -> tuple[Rows, Rows, Rows]:
-    """Answers (first rows of each pair, later rows of a pair, first rows of a patient's further practitioners).
+def _drop_repeats(rows: Judged, chosen: Rows) -> tuple[Rows, Rows, Rows, Rows]:
+    """Answers (first rows of each pair, later rows of a pair, first rows of a patient's further practitioners, all
+    rows of patients with several).
 
     Only rows whose MBI occurs more than once are compared, which is exact and cheap where that is rare.
     """
     mbi = rows.mbi[chosen]
-    candidates = _find_repeated(mbi)
+    candidates = _find_repeated(mbi) if len(mbi) > 1 else _NO_ROWS
     if not len(candidates):
-        none = np.empty(0, np.intp)
-        return chosen, none, none
+        return chosen, _NO_ROWS, _NO_ROWS, _NO_ROWS
     npi = rows.npi[chosen[candidates]]
     code = mbi[candidates]
     by_pair = np.lexsort((npi, code))
@@ -177,7 +180,7 @@ def _drop_repeats(rows: Judged, chosen: Rows) -> tuple[Rows, Rows, Rows]:
     further = _find_further(mbi, first_of_pair)
     keep = np.ones(len(mbi), np.bool_)
     keep[later] = False
-    return chosen[keep], chosen[np.sort(later)], chosen[further]
+    return chosen[keep], chosen[np.sort(later)], chosen[further], chosen[candidates]
 
 
 def _find_rows(chosen: NDArray[np.bool_]) -> Rows:
@@ -194,18 +197,19 @@ def _find_repeated(mbi: NDArray[np.uint64]) -> Rows:
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     del ordered  # eight bytes a row, no longer needed at the peak
     if not len(repeated):
-        return np.empty(0, np.intp)
-    marked = np.zeros(1 << _HASH_BITS, np.bool_)
-    marked[_hash_codes(repeated)] = True
-    rows = np.flatnonzero(marked[_hash_codes(mbi)])
+        return _NO_ROWS
+    bits = min(len(mbi).bit_length() + 1, _HASH_BITS)
+    marked = np.zeros(1 << bits, np.bool_)
+    marked[_hash_codes(repeated, bits)] = True
+    rows = np.flatnonzero(marked[_hash_codes(mbi, bits)])
     values = mbi[rows]
     places = np.minimum(np.searchsorted(repeated, values), len(repeated) - 1)
     return np.asarray(rows[repeated[places] == values], np.intp)
 
 
-def _hash_codes(mbi: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _hash_codes(mbi: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
     hashes = mbi * _HASH_FACTOR
-    hashes >>= np.uint64(64 - _HASH_BITS)
+    hashes >>= np.uint64(64 - bits)
     return hashes
 
 
@@ -222,17 +226,22 @@ def _take_columns(rows: Judged, chosen: Rows) -> Columns:
     return Columns(rows.mbi[chosen], rows.npi[chosen], rows.line[chosen])
 
 
-def _list_protected(rows: Judged, wrong: Rows, ragged: Ragged) -> NDArray[np.uint64]:
+def _list_protected(rows: Judged, verdict: Verdicts, ragged: Ragged) -> NDArray[np.uint64]:
     """Answers the packed MBIs of wrong rows in input order, each once."""
-    mbi: NDArray[np.uint64] = np.concatenate([rows.mbi[wrong], ragged.mbi])
-    line = np.concatenate([rows.line[wrong], ragged.line])
-    known = mbi != NO_MBI
-    mbi = mbi[known][np.argsort(line[known], kind="stable")]
+    known, told = np.flatnonzero((verdict < NO_ROW) & (rows.mbi != NO_MBI)), ragged.mbi != NO_MBI
+    mbi: NDArray[np.uint64] = np.concatenate([rows.mbi[known], ragged.mbi[told]])
+    line = np.concatenate([rows.line[known], ragged.line[told]])
+    if (line[1:] < line[:-1]).any():
+        mbi = mbi[np.argsort(line, kind="stable")]
     repeated = _find_repeated(mbi)
     if len(repeated):
         _, first = np.unique(mbi[repeated], return_index=True)
         mbi = np.delete(mbi, np.delete(repeated, first))
     return mbi
+
+
+def _repeat(code: int, count: int) -> Verdicts:
+    return np.full(count, code, np.uint8)
 
 
 def _build_findings(
@@ -243,11 +252,11 @@ def _build_findings(
 ) -> Findings:
     """Answers the findings of all marks by line; within a line errors come first."""
     index = np.concatenate([marked for marked, _ in marks])
-    codes = np.concatenate([np.broadcast_to(np.asarray(code, np.uint8), len(rows)) for rows, code in marks])
+    codes = np.concatenate([code if isinstance(code, np.ndarray) else _repeat(code, len(rows)) for rows, code in marks])
     is_error = np.arange(len(index)) < len(marks[0][0])
     blind = is_error & (rows.mbi[index] == NO_MBI)
     lines = np.concatenate([rows.line[index], ragged.line])
-    codes = np.concatenate([codes, np.full(len(ragged.line), CODE_INDEX["ragged_row"], np.uint8)])
+    codes = np.concatenate([codes, _repeat(CODE_INDEX["ragged_row"], len(ragged.line))])
     blind = np.concatenate([blind, ragged.mbi == NO_MBI])
     order = np.argsort(lines, kind="stable")
     if positions is not None:

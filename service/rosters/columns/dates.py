@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.rosters.columns.kernels import CHUNK, gather_fixed, view_strings
+from service.rosters.columns.kernels import CHUNK, gather_fixed, sum_tables, view_strings
 from service.rosters.findings import CODE_INDEX
 from service.rosters.values import read_birth_date
 
@@ -68,9 +68,9 @@ def find_unusual_dates(cells: pa.StringArray) -> NDArray[np.intp]:
 
 
 def _is_date(matrix: NDArray[np.uint8], tables: NDArray[np.int64]) -> NDArray[np.bool_]:
-    total = np.take(tables[0], matrix[:, 0])
-    for position in range(1, _WIDTH):
-        total += np.take(tables[position], matrix[:, position])
+    total = sum_tables(matrix, tables)
     good = total < _BAD
-    total[~good] = 0
-    return good & _DAYS.take(total % 10_000) & (total >= 10_000)
+    np.putmask(total, ~good, 0)
+    good &= _DAYS.take(total % 10_000)
+    good &= total >= 10_000
+    return good

@@ -60,27 +60,29 @@ def judge_batch(batch: Batch, options: RosterOptions) -> Judged:
     if actions is not None:
         verdict = _map_distinct(actions, _find_action_verdict)
         _allow_all_practitioners(batch.cells["npi"], verdict, npi, npi_code)
+    late_months = 0
     ends = batch.cells.get("end_date")
     if ends is not None:
-        _apply_end_dates(ends, verdict, options.today)
-    faulty = npi_code != 0
-    verdict[faulty & (verdict >= ENDED)] = npi_code[faulty & (verdict >= ENDED)]
+        late_months = _apply_end_dates(ends, verdict, options.today)
+    np.putmask(verdict, (npi_code != 0) & (verdict >= ENDED), npi_code)
     deaths = batch.cells.get("death_date")
     if deaths is not None:
         dead = _map_distinct(deaths, _find_death_verdict) != 0
         verdict[dead & (verdict != CODE_INDEX["bad_action"])] = CODE_INDEX["deceased_hold"]
-    faulty = mbi == NO_MBI
-    verdict[faulty] = mbi_code[faulty]
-    return _build_judged(batch, mbi, npi, verdict)
+        late_months = max(late_months, _count_late_months(deaths, dead))
+    np.putmask(verdict, mbi == NO_MBI, mbi_code)
+    return _build_judged(batch, mbi, npi, verdict, late_months)
 
 
-def _build_judged(batch: Batch, mbi: NDArray[np.uint64], npi: NDArray[np.int64], verdict: Codes) -> Judged:
+def _build_judged(
+    batch: Batch, mbi: NDArray[np.uint64], npi: NDArray[np.int64], verdict: Codes, late_months: int
+) -> Judged:
     people = {role: cells for role, cells in batch.cells.items() if role in PERSON_ROLES}
     births = batch.cells.get("birth_date")
     if births is None:
-        return Judged(batch.line, mbi, npi, verdict, people=people)
+        return Judged(batch.line, mbi, npi, verdict, months_over_twelve=late_months, people=people)
     date_code, months = check_birth_dates(births)
-    return Judged(batch.line, mbi, npi, verdict, date_code, months, people)
+    return Judged(batch.line, mbi, npi, verdict, date_code, max(months, late_months), people)
 
 
 def _read_mbis(cells: pa.StringArray, environment: Environment) -> tuple[NDArray[np.uint64], Codes]:
@@ -89,7 +91,7 @@ def _read_mbis(cells: pa.StringArray, environment: Environment) -> tuple[NDArray
     codes = np.zeros(len(packed), np.uint8)
     rows = np.flatnonzero(packed == NO_MBI)
     if len(rows):
-        packed[rows], codes[rows] = repair_mbis(cells.take(rows), environment)
+        packed[rows], codes[rows] = repair_mbis(cells, rows, environment)
     return packed, codes
 
 
@@ -98,7 +100,7 @@ def _read_npis(cells: pa.StringArray, environment: Environment) -> tuple[NDArray
     codes = np.zeros(len(npis), np.uint8)
     rows = np.flatnonzero(npis == NO_NPI)
     if len(rows):
-        npis[rows], codes[rows] = repair_npis(cells.take(rows), environment)
+        npis[rows], codes[rows] = repair_npis(cells, rows, environment)
     return npis, codes
 
 
@@ -130,11 +132,23 @@ def _allow_all_practitioners(cells: pa.StringArray, verdict: Codes, npi: NDArray
             npi_code[row] = 0
 
 
-def _apply_end_dates(cells: pa.StringArray, verdict: Codes, today: date | None) -> None:
-    """Marks present pairs whose end date has passed; what that means depends on the rest of the file."""
+def _apply_end_dates(cells: pa.StringArray, verdict: Codes, today: date | None) -> int:
+    """Marks present pairs whose end date has passed; what that means depends on the rest of the file.
+
+    Answers how many cells have a month over twelve.
+    """
     found = _map_distinct(cells, lambda cell: _find_end_verdict(cell, today))
     changed = (verdict == PRESENT) & (found != PRESENT)
     verdict[changed] = found[changed]
+    return _count_late_months(cells, found == CODE_INDEX["bad_end_date"])
+
+
+def _count_late_months(cells: pa.StringArray, chosen: NDArray[np.bool_]) -> int:
+    """Answers how many of the chosen cells have a month over twelve, the mark of a file that puts days first."""
+    rows = np.flatnonzero(chosen)
+    if not len(rows):
+        return 0
+    return sum(read_event_date(cell or "").month_over_twelve for cell in cells.take(rows).to_pylist())
 
 
 def _find_end_verdict(cell: str, today: date | None) -> int:

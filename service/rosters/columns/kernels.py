@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,9 @@ from service.domain.identifiers import (
 Matrix = NDArray[np.uint8]
 """One row of bytes per cell."""
 
+Rows = NDArray[np.signedinteger[Any]]
+"""Places of rows; 32 bits where there is one for every row."""
+
 NO_MBI = np.uint64(2**64 - 1)
 """Stands for a cell without a valid MBI."""
 NO_NPI = np.int64(-1)
@@ -27,6 +31,8 @@ NO_NPI = np.int64(-1)
 
 MBI_WIDTH = MBI_LENGTH
 NPI_WIDTH = 10
+FEW = 64
+"""Up to so many cells are read one by one, which is quicker there."""
 CHUNK = 32_768
 """Rows per pass, so that temporaries stay in the second-level cache."""
 
@@ -82,7 +88,7 @@ def pack_mbi_column(cells: pa.StringArray, environment: Environment) -> NDArray[
         stop = min(start + CHUNK, len(cells))
         matrix, fits = gather_fixed(offsets[start : stop + 1], content, MBI_WIDTH)
         part = pack_mbi_matrix(matrix, environment)
-        part[~fits] = NO_MBI
+        np.putmask(part, ~fits, NO_MBI)
         packed[start:stop] = part
     return packed
 
@@ -95,36 +101,36 @@ def read_npi_column(cells: pa.StringArray, environment: Environment) -> NDArray[
         stop = min(start + CHUNK, len(cells))
         matrix, fits = gather_fixed(offsets[start : stop + 1], content, NPI_WIDTH)
         part = read_npi_matrix(matrix, environment)
-        part[~fits] = NO_NPI
+        np.putmask(part, ~fits, NO_NPI)
         npis[start:stop] = part
     return npis
 
 
 def pack_mbi_matrix(text: Matrix, environment: Environment) -> NDArray[np.uint64]:
     """Answers the packed MBI of each row of eleven bytes, `NO_MBI` for one that is not allowed."""
-    sums = _sum_tables(text, build_mbi_tables(environment))
-    sums[sums >= _BAD_MBI] = -1
+    sums = sum_tables(text, build_mbi_tables(environment))
+    np.putmask(sums, sums >= _BAD_MBI, -1)
     return sums.view(np.uint64)
 
 
 def read_npi_matrix(text: Matrix, environment: Environment) -> NDArray[np.int64]:
     """Answers the NPI of each row of ten bytes, `NO_NPI` for one that is not allowed."""
-    sums = _sum_tables(text, build_npi_tables(environment))
+    sums = sum_tables(text, build_npi_tables(environment))
     bad = sums >= _BAD_NPI
     bad |= ~_LUHN_FITS.take(sums >> _LUHN_SHIFT, mode="clip")
     sums &= _NPI_MASK
-    sums[bad] = NO_NPI
+    np.putmask(sums, bad, NO_NPI)
     return sums
 
 
 def find_loose_mbis(text: Matrix) -> NDArray[np.bool_]:
     """Answers which rows of eleven bytes are MBI-shaped."""
-    return _sum_tables(text, _build_tables(LOOSE_ALPHABETS)) < _BAD_MBI
+    return sum_tables(text, _build_tables(LOOSE_ALPHABETS)) < _BAD_MBI
 
 
 def find_strict_mbis(text: Matrix) -> NDArray[np.bool_]:
     """Answers which rows of eleven bytes CMS could have issued to a person."""
-    return _sum_tables(text, _build_tables(STRICT_ALPHABETS)) < _BAD_MBI
+    return sum_tables(text, _build_tables(STRICT_ALPHABETS)) < _BAD_MBI
 
 
 def unpack_codes(codes: NDArray[np.uint64]) -> list[str]:
@@ -138,7 +144,7 @@ def unpack_codes(codes: NDArray[np.uint64]) -> list[str]:
     return [raw[start : start + MBI_WIDTH] for start in range(0, len(raw), MBI_WIDTH)]
 
 
-def view_strings(cells: pa.StringArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+def view_strings(cells: pa.Array[pa.StringScalar]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Answers the offsets (n + 1) and the bytes of a string column without copying."""
     _, places, text = cells.buffers()
     if places is None or len(cells) == 0:
@@ -146,6 +152,22 @@ def view_strings(cells: pa.StringArray) -> tuple[NDArray[np.int32], NDArray[np.u
     offsets = np.frombuffer(memoryview(places), np.int32, len(cells) + 1 + cells.offset)[cells.offset :]
     content = np.empty(0, np.uint8) if text is None else np.frombuffer(memoryview(text), np.uint8)
     return offsets, content
+
+
+def take_texts(cells: pa.Array[pa.StringScalar], rows: Rows) -> list[str]:
+    """Answers the text of a few cells, blank for none; quicker than a column of them."""
+    offsets, content = view_strings(cells)
+    text = content.data
+    bounds = zip(offsets[rows].tolist(), offsets[rows + 1].tolist(), strict=True)
+    return [str(text[start:stop], "utf-8") for start, stop in bounds]
+
+
+def number_texts(cells: pa.Array[pa.StringScalar], rows: Rows) -> NDArray[np.signedinteger[Any]]:
+    """Answers a number for each of some rows of a column, the same for the same text; none is a blank text."""
+    if len(rows) > FEW:
+        return cells.take(rows).fill_null("").dictionary_encode().indices.to_numpy()
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(text, len(numbers)) for text in take_texts(cells, rows)], np.int32)
 
 
 def gather_fixed(
@@ -164,12 +186,12 @@ def gather_fixed(
     return windows[starts].view(np.uint8).reshape(count, width), fits
 
 
-def _sum_tables(text: Matrix, tables: NDArray[np.int64]) -> NDArray[np.int64]:
+def sum_tables(text: Matrix, tables: NDArray[np.int64]) -> NDArray[np.int64]:
     """Answers per row the sum of its bytes' table entries."""
     total: NDArray[np.int64] = tables[0].take(text[:, 0])
     term = np.empty(len(text), np.int64)
     for position in range(1, len(tables)):
-        np.take(tables[position], text[:, position], out=term, mode="clip")
+        tables[position].take(text[:, position], out=term, mode="clip")
         total += term
     return total
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.rosters.columns.assemble import Rows
+from service.domain.demographics import is_contradiction
 from service.rosters.columns.evaluate import Judged
-from service.rosters.columns.kernels import unpack_codes
+from service.rosters.columns.kernels import Rows, number_texts, unpack_codes
 from service.rosters.reading import Demographics
 from service.rosters.values import find_gender, find_name, read_birth_date, split_whole_name
 
 _SLICE = 8_192
+_TELLING_APART = ("birth_date", "last_name", "whole_name")
+"""Rows of a patient that agree in these words contradict nothing."""
 
 if TYPE_CHECKING:
     StringChunks = pa.ChunkedArray[pa.StringScalar]
@@ -42,6 +44,42 @@ class ColumnPeople(Sequence[Demographics]):
     def take(self, places: NDArray[np.intp]) -> list[Demographics]:
         """Answers the people at these places, in the order of the places."""
         return self._build(self.rows[places])
+
+    def find_contradicting(self, repeated: Rows) -> list[int]:
+        """Answers the lines, of all rows of patients with several, that contradict an earlier one of the patient.
+
+        Nearly all of them say the same in the same words and are passed over by columns; the others are compared one
+        by one.
+        """
+        lines: list[int] = []
+        known: dict[str, Demographics] = {}
+        unlike = self._find_unlike(repeated)
+        for start in range(0, len(unlike), _SLICE):
+            for told in self._build(unlike[start : start + _SLICE]):
+                first = known.setdefault(told.mbi, told)
+                if is_contradiction(first, told):
+                    lines.append(int(told.position))
+                else:
+                    known[told.mbi] = replace(
+                        first, family=first.family or told.family, birth_on=first.birth_on or told.birth_on
+                    )
+        return lines
+
+    def _find_unlike(self, repeated: Rows) -> Rows:
+        """Answers, of all rows of patients with several, those of patients who are not described in the same words."""
+        if not len(repeated):
+            return repeated
+        ordered = repeated[np.argsort(self.mbi[repeated], kind="stable")]
+        codes = self.mbi[ordered]
+        starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+        sizes = np.diff(starts, append=len(codes))
+        unlike = np.zeros(len(ordered), np.bool_)
+        for role in _TELLING_APART:
+            if role in self.cells:
+                words = number_texts(self.cells[role], ordered)
+                unlike |= words != np.repeat(words[starts], sizes)
+        found: Rows = ordered[np.repeat(np.bitwise_or.reduceat(unlike, starts), sizes)]
+        return found
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 
 from service.domain.identifiers import EDGE_BLANKS, Environment, Reading, pack_mbi, read_mbi, read_npi
 from service.rosters.columns.kernels import (
+    FEW,
     MBI_WIDTH,
     NO_MBI,
     NO_NPI,
     NPI_WIDTH,
+    Rows,
     find_loose_mbis,
     find_strict_mbis,
     pack_mbi_matrix,
     read_npi_matrix,
+    take_texts,
     view_strings,
 )
 from service.rosters.findings import CODE_INDEX
@@ -33,39 +36,52 @@ Lengths = NDArray[np.int32]
 
 _WIDTH = 16
 _UNDECIDED = np.uint8(255)
-FEW = 64
-_DIGIT = np.array([chr(byte) in "0123456789" for byte in range(256)])
-_UPPER = np.array([chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for byte in range(256)])
-_NOT_NUMERIC = np.array([chr(byte).isalpha() and byte < 128 and chr(byte) not in "eE" for byte in range(256)])
+_EIGHT_TRUE = np.uint64(0x0101010101010101)
+_WITHIN = np.arange(_WIDTH) < np.arange(_WIDTH + 1)[:, None]
+_KEPT = np.where(_WITHIN, np.uint8(255), np.uint8(0)).view(f"V{_WIDTH}")[:, 0]
+"""For each length the bytes that belong to the cell, as one value of sixteen bytes."""
 
 
-def repair_mbis(cells: pa.StringArray, environment: Environment, few: int = FEW) -> tuple[NDArray[np.uint64], Codes]:
-    """Answers packed MBIs, and codes where there is none, of cells that are not plainly valid.
+def repair_mbis(
+    column: pa.StringArray, rows: Rows, environment: Environment, few: int = FEW
+) -> tuple[NDArray[np.uint64], Codes]:
+    """Answers packed MBIs, and codes where there is none, of those rows of a column that are not plainly valid.
 
     Up to `few` of them are read one by one, which is quicker there.
     """
+    if len(rows) <= few:
+        readings = [read_mbi(cell, environment) for cell in take_texts(column, rows)]
+        return _list_mbis(readings), _list_codes(readings)
+    cells = column.take(rows)
     packed = np.full(len(cells), NO_MBI, np.uint64)
     codes = np.full(len(cells), _UNDECIDED, np.uint8)
-    if len(cells) > few:
-        _repair_plain_mbis(cells, environment, packed, codes)
+    _repair_plain_mbis(cells, environment, packed, codes)
     rows = np.flatnonzero(codes == _UNDECIDED)
     if len(rows):
         index, readings = _read_distinct(cells, rows, lambda cell: read_mbi(cell, environment))
-        packed[rows] = np.array([pack_mbi(r.value) if r.value else NO_MBI for r in readings], np.uint64)[index]
+        packed[rows] = _list_mbis(readings)[index]
         codes[rows] = _list_codes(readings)[index]
     return packed, codes
 
 
-def repair_npis(cells: pa.StringArray, environment: Environment, few: int = FEW) -> tuple[NDArray[np.int64], Codes]:
-    """Answers NPIs, and codes where there is none, of cells that are not plainly valid; `few` as for MBIs."""
+def repair_npis(
+    column: pa.StringArray, rows: Rows, environment: Environment, few: int = FEW
+) -> tuple[NDArray[np.int64], Codes]:
+    """Answers NPIs, and codes where there is none, of those rows of a column that are not plainly valid.
+
+    `few` is as for MBIs.
+    """
+    if len(rows) <= few:
+        readings = [read_npi(cell, environment) for cell in take_texts(column, rows)]
+        return _list_npis(readings), _list_codes(readings)
+    cells = column.take(rows)
     npis = np.full(len(cells), NO_NPI, np.int64)
     codes = np.full(len(cells), _UNDECIDED, np.uint8)
-    if len(cells) > few:
-        _repair_plain_npis(cells, environment, npis, codes)
+    _repair_plain_npis(cells, environment, npis, codes)
     rows = np.flatnonzero(codes == _UNDECIDED)
     if len(rows):
         index, readings = _read_distinct(cells, rows, lambda cell: read_npi(cell, environment))
-        npis[rows] = np.array([int(r.value) if r.value else NO_NPI for r in readings], np.int64)[index]
+        npis[rows] = _list_npis(readings)[index]
         codes[rows] = _list_codes(readings)[index]
     return npis, codes
 
@@ -98,12 +114,14 @@ def _repair_plain_npis(cells: pa.StringArray, environment: Environment, npis: ND
 
 def _find_mbi_codes(text: Matrix, length: Lengths, environment: Environment) -> Codes:
     """Answers codes of plain text that begins with a digit and cannot be a HICN, an SSN, a number or a word."""
-    digits = _DIGIT[text]
-    letters = _UPPER[text]
-    plain = (length > 0) & (length < _WIDTH) & (np.count_nonzero(digits | letters, axis=1) == length)
-    decided = plain & digits[:, 0] & ~digits[:, :9].all(axis=1) & (np.count_nonzero(letters, axis=1) >= 2)
-    codes = np.full(len(length), _UNDECIDED, np.uint8)
-    codes[decided] = CODE_INDEX["mbi_length"]
+    digits = (text - np.uint8(ord("0"))) < 10
+    letters = (text - np.uint8(ord("A"))) < 26
+    letter_count = _count_true(letters)
+    plain = (length < _WIDTH) & (_count_true(digits) + letter_count == length)
+    nine_digits = (digits[:, :8].view(np.uint64)[:, 0] == _EIGHT_TRUE) & digits[:, 8]
+    decided = plain & digits[:, 0] & ~nine_digits & (letter_count >= 2)
+    codes = np.where(decided, np.uint8(CODE_INDEX["mbi_length"]), _UNDECIDED)
+    codes[length == 0] = CODE_INDEX["mbi_missing"]
     rows = np.flatnonzero(decided & (length == MBI_WIDTH))
     whole = text[rows, :MBI_WIDTH]
     fault = np.full(len(rows), CODE_INDEX["mbi_format"], np.uint8)
@@ -120,13 +138,14 @@ def _find_mbi_codes(text: Matrix, length: Lengths, environment: Environment) -> 
 
 def _find_npi_codes(text: Matrix, length: Lengths, environment: Environment) -> Codes:
     """Answers codes of text of digits alone, or of digits with letters that no number and no word has."""
-    digits = np.count_nonzero(_DIGIT[text], axis=1)
-    foreign = np.count_nonzero(_NOT_NUMERIC[text], axis=1)
-    codes = np.full(len(length), _UNDECIDED, np.uint8)
+    small = text | np.uint8(0x20)
+    digits = _count_true((text - np.uint8(ord("0"))) < 10)
+    foreign = _count_true(((small - np.uint8(ord("a"))) < 26) & (small != ord("e")))
     mixed = (length < _WIDTH) & (digits >= 1) & (foreign >= 1) & (digits + foreign == length)
-    codes[mixed] = CODE_INDEX["npi_format"]
-    plain = (length > 0) & (length < _WIDTH - 1) & (digits == length)
-    codes[plain] = CODE_INDEX["npi_length"]
+    codes = np.where(mixed, np.uint8(CODE_INDEX["npi_format"]), _UNDECIDED)
+    plain = (length < _WIDTH - 1) & (digits == length)
+    np.putmask(codes, plain, np.uint8(CODE_INDEX["npi_length"]))
+    codes[length == 0] = CODE_INDEX["npi_missing"]
     rows = np.flatnonzero(plain & (length == NPI_WIDTH))
     codes[rows] = CODE_INDEX["npi_luhn"]
     if environment is Environment.PRODUCTION:
@@ -142,8 +161,17 @@ def _view_matrix(cells: pa.StringArray) -> tuple[Matrix, Lengths]:
     padded = np.concatenate([content[: offsets[-1]], np.zeros(_WIDTH, np.uint8)])
     windows: NDArray[np.void] = np.ndarray((len(padded) - _WIDTH + 1,), dtype=f"V{_WIDTH}", buffer=padded, strides=(1,))
     text = windows[offsets[:-1]].view(np.uint8).reshape(len(length), _WIDTH)
-    text[np.arange(_WIDTH) >= length[:, None]] = 0
+    text &= _KEPT[np.minimum(length, _WIDTH)].view(np.uint8).reshape(text.shape)
     return text, length
+
+
+def _count_true(marks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Answers per row how many of sixteen marks are set: eight are added up by one multiplication."""
+    halves = marks.view(np.uint64)
+    sums = halves[:, 0] + halves[:, 1]
+    sums *= _EIGHT_TRUE
+    sums >>= np.uint64(56)
+    return sums.astype(np.uint8)
 
 
 def _read_distinct(
@@ -152,6 +180,14 @@ def _read_distinct(
     """Answers, for the given rows, the place of each in a list of readings of the distinct cells."""
     coded = cells.take(rows).dictionary_encode()
     return coded.indices.to_numpy(), [read(cell or "") for cell in coded.dictionary.to_pylist()]
+
+
+def _list_mbis(readings: list[Reading]) -> NDArray[np.uint64]:
+    return np.array([pack_mbi(r.value) if r.value else int(NO_MBI) for r in readings], np.uint64)
+
+
+def _list_npis(readings: list[Reading]) -> NDArray[np.int64]:
+    return np.array([int(r.value or NO_NPI) for r in readings], np.int64)
 
 
 def _list_codes(readings: list[Reading]) -> Codes:

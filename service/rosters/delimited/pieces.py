@@ -10,7 +10,10 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, islice
+from queue import SimpleQueue
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -24,19 +27,15 @@ from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, NO_NPI, view_strings
 from service.rosters.delimited.rows import RowSorter, TableRows
 from service.rosters.delimited.table import TRAILER_WORDS, Layout, TableBroken
+from service.rosters.delimited.texts import Cut, Declined, Desk, Text, iter_cuts
 from service.rosters.encoding import Source, Undecodable, is_utf8
 from service.rosters.limits import LINES_PER_ROW, MAX_FIELD, MAX_LINE_BYTES
 from service.rosters.reading import RosterOptions
 
-PIECE_BYTES = 4 << 20
 WORKERS = 2
 
 _QUOTE, _LF, _CR = ord('"'), ord("\n"), ord("\r")
 _MAY_BE_TRAILER = np.array([byte >= 128 or chr(byte) in EDGE_BLANKS + "tcreTCRE" for byte in range(256)])
-
-
-class Declined(Exception):
-    """The table has a form that only the careful way reads."""
 
 
 class NotUtf8(Exception):
@@ -60,7 +59,7 @@ class PieceReader:
         self._layout = layout
         self._options = options
         width = layout.header.width
-        self._places = {**layout.header.columns, "first": 0}
+        self._places = {**layout.header.columns, "first": layout.header.start}
         names = [f"c{place}" for place in range(width)]
         wanted = sorted({f"c{place}" for place in self._places.values()})
         self._names = names
@@ -72,44 +71,43 @@ class PieceReader:
             quoted_strings_can_be_null=False,
         )
 
-    def read(self, piece: bytes) -> Piece:
+    def read(self, text: Text) -> Piece:
         """Answers a piece of whole lines; raises Declined, NotUtf8, TableBroken and Undecodable."""
-        if b"\0" in piece:
+        if text.view.min() == 0:
             raise Undecodable
-        if not is_utf8(piece):
+        if not is_utf8(text.view.data):
             raise NotUtf8
-        self._check_long_lines(piece)
-        content = np.frombuffer(piece, np.uint8)
-        line_count = int(np.count_nonzero(content == _LF)) + (not piece.endswith(b"\n"))
-        if line_count > LINES_PER_ROW * self._options.max_rows:
+        self._check_long_lines(text)
+        if text.line_count > LINES_PER_ROW * self._options.max_rows:
             raise TableBroken("too_large")
-        if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
+        returns = text.find_places(b"\r")
+        if len(returns) and (text.view[np.minimum(returns + 1, text.size - 1)] != _LF).any():
             raise Declined
-        check_quotes(content, ord(self._layout.delimiter))
+        check_quotes(text, ord(self._layout.delimiter))
         bad_lines: list[int] = []
         try:
-            table = self._parse(piece, bad_lines)
+            table = self._parse(text, bad_lines)
         except pa.ArrowInvalid as error:
             raise Declined from error
-        if table.num_rows + len(bad_lines) != line_count:
+        if table.num_rows + len(bad_lines) != text.line_count:
             raise Declined
-        kept = np.arange(line_count, dtype=np.int32)
+        kept = np.arange(text.line_count, dtype=np.int32)
         if bad_lines:
             kept = np.delete(kept, bad_lines)
         columns = {role: _join_chunks(table[f"c{place}"]) for role, place in self._places.items()}
         first = columns.pop("first")
         judged = judge_batch(Batch(kept, columns), self._options)
-        return self._sort_out(piece, content, judged, first, bad_lines, line_count)
+        return self._sort_out(text, judged, first, bad_lines)
 
-    def _parse(self, piece: bytes, bad_lines: list[int]) -> pa.Table:
+    def _parse(self, text: Text, bad_lines: list[int]) -> pa.Table:
         def note_ragged(row: arrow_csv.InvalidRow) -> Literal["skip", "error"]:
             bad_lines.append((row.number or 0) - 1)
             return "skip"
 
-        stream: Any = pa.BufferReader(piece)
+        stream: Any = pa.BufferReader(pa.py_buffer(text.view.data))
         return arrow_csv.read_csv(
             stream,
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(piece) + 1, column_names=self._names),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=text.size + 1, column_names=self._names),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=self._layout.delimiter,
                 ignore_empty_lines=False,
@@ -120,47 +118,39 @@ class PieceReader:
 
     def _sort_out(
         self,
-        piece: bytes,
-        content: NDArray[np.uint8],
+        text: Text,
         judged: Judged,
         first: pa.StringArray,
         bad_lines: list[int],
-        line_count: int,
     ) -> Piece:
         """Looks again, cell by cell, at the few lines that are ragged, blank or a trailer."""
         sorter = RowSorter(self._layout, self._options.environment)
-        suspects = _find_suspects(judged, first)
-        if not bad_lines and not len(suspects):
-            return Piece(judged, sorter.build_ragged(), (), line_count)
-        ends = np.append(np.flatnonzero(content == _LF), len(piece))
         for line in bad_lines:
-            sorter.is_data(line, self._split(piece, ends, line))
-        for row in suspects.tolist():
+            sorter.is_data(line, self._split(text.take_line(line)))
+        for row in _find_suspects(judged, first).tolist():
             line = int(judged.line[row])
-            if not sorter.is_data(line, self._split(piece, ends, line)):
+            if not sorter.is_data(line, self._split(text.take_line(line))):
                 judged.verdict[row] = NO_ROW
-        return Piece(judged, sorter.build_ragged(), tuple(sorter.counts), line_count)
+        return Piece(judged, sorter.build_ragged(), tuple(sorter.counts), text.line_count)
 
-    def _check_long_lines(self, piece: bytes) -> None:
+    def _check_long_lines(self, text: Text) -> None:
         """Raises TableBroken for a line or a cell larger than any roster's, Declined where no line feed ends lines."""
-        for start, stop in _iter_long_lines(piece):
-            line = piece[start:stop]
-            if b"\r" in line[:-1]:
+        for content in text.iter_long_lines():
+            if b"\r" in content[:-1]:
                 raise Declined
-            if len(line) > MAX_LINE_BYTES:
+            if len(content) > MAX_LINE_BYTES:
                 raise TableBroken("too_large")
             try:
-                row = next(csv.reader([line.decode("utf-8")], delimiter=self._layout.delimiter, strict=True), [])
+                row = next(csv.reader([content.decode("utf-8")], delimiter=self._layout.delimiter, strict=True), [])
             except csv.Error as error:
                 raise Declined from error
             if max(map(len, row), default=0) > MAX_FIELD:
                 raise TableBroken("too_large")
 
-    def _split(self, piece: bytes, ends: NDArray[np.intp], line: int) -> list[str]:
-        start = int(ends[line - 1]) + 1 if line else 0
-        text = piece[start : int(ends[line])].decode("utf-8").removesuffix("\r")
+    def _split(self, content: bytes) -> list[str]:
+        line = content.decode("utf-8").removesuffix("\r")
         try:
-            return next(csv.reader([text], delimiter=self._layout.delimiter, strict=True), [])
+            return next(csv.reader([line], delimiter=self._layout.delimiter, strict=True), [])
         except csv.Error as error:
             raise Declined from error
 
@@ -170,87 +160,62 @@ def read_pieces(source: Source, layout: Layout, options: RosterOptions) -> Table
     reader = PieceReader(layout, options)
     parts: list[Piece] = []
     lines = 0
-    with source.open() as stream:
+    with ExitStack() as open_files:
+        stream = open_files.enter_context(source.open())
         _skip_lines(stream, layout.first_line - 1)
-        pieces = iter_pieces(stream)
-        first = next(pieces, b"")
-        second = next(pieces, b"")
-        if first:
-            for part in [reader.read(first)] if not second else _read_in_threads(reader, first, second, pieces):
-                parts.append(part)
-                lines += part.line_count
-                if lines > LINES_PER_ROW * options.max_rows:
-                    raise TableBroken("too_large")
+        cuts = iter_cuts(stream)
+        first = list(islice(cuts, 2))
+        streams = [stream] if len(first) < 2 else [open_files.enter_context(source.open()) for _ in range(WORKERS)]
+        for part in _read_cuts(reader, [Desk(stream) for stream in streams], chain(first, cuts)):
+            parts.append(part)
+            lines += part.line_count
+            if lines > LINES_PER_ROW * options.max_rows:
+                raise TableBroken("too_large")
     return _join_pieces(parts, layout, options)
 
 
-def iter_pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """Yields pieces of whole lines; raises TableBroken for a line longer than a piece, Declined for odd line ends.
-
-    Each cut is looked for first, so that a piece is read once and not put together.
-    """
-    start = stream.tell()
-    while True:
-        stream.seek(start + PIECE_BYTES)
-        rest = stream.readline(PIECE_BYTES)
-        if len(rest) == PIECE_BYTES and not rest.endswith(b"\n"):
-            raise Declined if b"\r" in rest else TableBroken("too_large")
-        stream.seek(start)
-        piece = stream.read(PIECE_BYTES + len(rest))
-        if not piece:
-            return
-        yield piece
-        start += len(piece)
-
-
-def _iter_long_lines(piece: bytes) -> Iterator[tuple[int, int]]:
-    """Yields where lines begin and end that are longer than a cell may be.
-
-    Such a line covers a whole block of half that size, so that most pieces are settled by one search a block.
-    """
-    half, place = MAX_FIELD // 2, 0
-    while place + half <= len(piece):
-        if piece.find(b"\n", place, place + half) >= 0:
-            place += half
-            continue
-        start = piece.rfind(b"\n", 0, place) + 1
-        end = piece.find(b"\n", place + half)
-        stop = end if end >= 0 else len(piece)
-        if stop - start > MAX_FIELD:
-            yield start, stop
-        place = stop + 1
-
-
-def check_quotes(content: NDArray[np.uint8], delimiter: int) -> None:
+def check_quotes(text: Text, delimiter: int) -> None:
     """Raises Declined unless every quote opens, closes or is doubled inside a cell as RFC 4180 has it.
 
     Of well-formed quotes the even ones (from 0) open a cell or are the second of a double, the odd ones close a
     cell or are the first of a double: so their neighbours decide, without walking the text.
     """
-    quotes = np.flatnonzero(content == _QUOTE)
+    quotes = text.find_places(b'"')
     if not len(quotes):
         return
     if len(quotes) % 2:
         raise Declined
-    before = content[np.maximum(quotes[0::2] - 1, 0)]
+    before = text.view[np.maximum(quotes[0::2] - 1, 0)]
     opens = (before == delimiter) | (before == _LF) | (before == _QUOTE)
     opens[0] |= quotes[0] == 0
-    after = content[np.minimum(quotes[1::2] + 1, len(content) - 1)]
+    after = text.view[np.minimum(quotes[1::2] + 1, text.size - 1)]
     closes = (after == delimiter) | (after == _LF) | (after == _CR) | (after == _QUOTE)
-    closes[-1] |= quotes[-1] == len(content) - 1
+    closes[-1] |= quotes[-1] == text.size - 1
     if not (opens.all() and closes.all()):
         raise Declined
 
 
-def _read_in_threads(reader: PieceReader, first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[Piece]:
-    """Yields pieces in order with at most one more in flight than there are workers."""
+def _read_cuts(reader: PieceReader, desks: list[Desk], cuts: Iterator[Cut]) -> Iterator[Piece]:
+    """Yields pieces in order: those of several desks are read in threads, at most one more in flight than desks."""
+    if len(desks) < 2:
+        yield from (reader.read(desks[0].take(cut)) for cut in cuts)
+        return
+    free: SimpleQueue[Desk] = SimpleQueue()
+    for desk in desks:
+        free.put(desk)
+
+    def read(cut: Cut) -> Piece:
+        desk = free.get()
+        try:
+            return reader.read(desk.take(cut))
+        finally:
+            free.put(desk)
+
     waiting: deque[Future[Piece]] = deque()
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="roster-piece") as pool:
-        waiting.append(pool.submit(reader.read, first))
-        waiting.append(pool.submit(reader.read, second))
-        for piece in rest:
-            waiting.append(pool.submit(reader.read, piece))
-            if len(waiting) > WORKERS:
+    with ThreadPoolExecutor(len(desks), thread_name_prefix="roster-piece") as pool:
+        for cut in cuts:
+            waiting.append(pool.submit(read, cut))
+            if len(waiting) > len(desks):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -288,14 +253,14 @@ def _find_suspects(judged: Judged, first: pa.StringArray) -> NDArray[np.intp]:
     rows = np.flatnonzero(judged.mbi == NO_MBI)
     if not len(rows):
         return rows
-    cells = first.take(rows)
-    offsets, content = view_strings(cells)
-    empty = np.diff(offsets) == 0
+    offsets, content = view_strings(first)
+    starts = offsets[rows]
+    empty = offsets[rows + 1] == starts
     odd = np.flatnonzero(~empty)
-    odd = odd[_MAY_BE_TRAILER[content[offsets[odd]]]]
+    odd = odd[_MAY_BE_TRAILER[content[starts[odd]]]]
     kind = np.where(empty, np.uint8(1), np.uint8(0))
     if len(odd):
-        kind[odd] = [_find_kind(cell or "") for cell in cells.take(odd).to_pylist()]
+        kind[odd] = [_find_kind(cell or "") for cell in first.take(rows[odd]).to_pylist()]
     blank = (kind == 1) & (judged.npi[rows] == NO_NPI)
     return np.asarray(rows[blank | (kind == 2)], np.intp)
 

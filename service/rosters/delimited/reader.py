@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from service.domain.identifiers import read_npi
 from service.rosters.columns.assemble import Assembly, assemble_rows, join_judged
-from service.rosters.columns.people import build_people
-from service.rosters.delimited.pieces import Declined, NotUtf8, read_pieces
+from service.rosters.columns.people import ColumnPeople, build_people
+from service.rosters.delimited.pieces import NotUtf8, read_pieces
 from service.rosters.delimited.rows import TableRows, iter_table, read_rows
 from service.rosters.delimited.table import (
     HEAD_BYTES,
@@ -25,7 +25,8 @@ from service.rosters.delimited.table import (
     find_trailer,
     is_blank_row,
 )
-from service.rosters.encoding import Source, Undecodable, is_utf8, open_source, transcode_source
+from service.rosters.delimited.texts import Declined
+from service.rosters.encoding import Source, Undecodable, open_source, transcode_source
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.names import find_name_signal
 from service.rosters.reading import PractitionerName, RosterOptions, RosterReading
@@ -37,11 +38,11 @@ _DATE_ORDER_LIMIT = 0.1
 def read_delimited(path: Path, options: RosterOptions) -> RosterReading:
     """Answers the table of a text file; every fault of the whole file is its `file_error` (feeds 3)."""
     try:
-        source = open_source(path)
+        source = open_source(path, options.encoding)
         try:
             return _read_source(source, options)
         except (NotUtf8, UnicodeDecodeError):
-            if source.encoding != "utf-8":
+            if options.encoding is not None or source.encoding != "utf-8":
                 raise Undecodable from None
             return _read_source(transcode_source(path), options)
     except Undecodable:
@@ -51,14 +52,14 @@ def read_delimited(path: Path, options: RosterOptions) -> RosterReading:
 def _read_source(source: Source, options: RosterOptions) -> RosterReading:
     blank = RosterReading("csv", mode_signal=_find_name_signal(source.path, options), encoding=source.encoding)
     try:
-        layout = find_layout(_read_head(source), options)
+        layout = find_layout(read_head(source), options)
         if layout is None:
             return replace(blank, file_error="header_changed" if options.header_hash else "header_unrecognised")
         blank = replace(blank, header_hash=layout.header.hash)
         if layout.kind == "practitioners":
             blank = replace(blank, format="practitioners_csv")
             return read_practitioners(iter_table(source, layout), layout, blank, options)
-        if "action" in layout.header.columns:
+        if layout.header.lists_changes:
             blank = replace(blank, mode_signal="delta")
         if layout.header.error:
             return replace(blank, file_error=layout.header.error)
@@ -75,7 +76,7 @@ def _read_table(source: Source, layout: Layout, options: RosterOptions) -> Table
         return read_rows(source, layout, options)
 
 
-def _read_head(source: Source) -> str:
+def read_head(source: Source) -> str:
     """Answers the first whole lines, at most a quarter of a mebibyte; raises TableBroken for a line that never ends."""
     with source.open() as stream:
         head = stream.read(HEAD_BYTES)
@@ -84,9 +85,10 @@ def _read_head(source: Source) -> str:
         if end < 0:
             raise TableBroken("too_large")
         head = head[: end + 1]
-    if not is_utf8(head):
-        raise NotUtf8
-    return head.decode("utf-8")
+    try:
+        return head.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NotUtf8 from None
 
 
 def _find_name_signal(path: Path, options: RosterOptions) -> str:
@@ -108,14 +110,16 @@ def build_table_reading(
     error = _find_file_error(table, layout, found, rows.months_over_twelve)
     if error:
         return replace(blank, file_error=error)
+    people = build_people(rows, found.person_rows, cells)
+    differing = people.find_contradicting(found.repeated_rows) if isinstance(people, ColumnPeople) else []
     return replace(
         blank,
         present=found.present,
         remove=found.remove,
-        findings=found.findings,
+        findings=found.findings.add_warnings(differing, "demographics_differ") if differing else found.findings,
         protected=found.protected,
         blind_errors=found.blind_errors,
-        demographics=build_people(rows, found.person_rows, cells),
+        demographics=people,
     )
 
 
@@ -128,10 +132,10 @@ def _join_people(table: TableRows) -> dict[str, pa.ChunkedArray[pa.StringScalar]
 
 
 def _find_file_error(table: TableRows, layout: Layout, found: Assembly, months_over_twelve: int) -> str | None:
-    if any(counts and found.data_rows not in counts for counts in table.counts):
-        return "count_mismatch"
     if layout.headerless and not _are_shaped_right(found):
         return "header_unrecognised"
+    if any(counts and found.data_rows not in counts for counts in table.counts):
+        return "count_mismatch"
     if months_over_twelve > found.data_rows * _DATE_ORDER_LIMIT:
         return "date_order_conflict"
     return None
@@ -152,7 +156,7 @@ def read_practitioners(
     faults: list[tuple[int, str]] = []
     columns, width, count = layout.header.columns, layout.header.width, 0
     for line, cells in rows:
-        if is_blank_row(cells) or find_trailer(cells):
+        if is_blank_row(cells) or find_trailer(cells, layout.header.start):
             continue
         count += 1
         npi = read_npi(cells[columns["npi"]], options.environment) if len(cells) == width else None

@@ -43,7 +43,7 @@ class RowSorter:
         """Answers whether the row has the header's width and says something; notes it otherwise."""
         if is_blank_row(cells):
             return False
-        trailer = find_trailer(cells)
+        trailer = find_trailer(cells, self._layout.header.start)
         if trailer:
             self.counts.append(trailer.counts)
             return False

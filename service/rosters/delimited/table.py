@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +26,12 @@ NOT_PAIR_SHAPED = frozenset(
 TRAILER_WORDS = ("total", "count", "record", "end of", "trailer")
 _DATE_LIKE = re.compile(r"[0-9]+[/-][0-9]+[/-][0-9]+|[0-9]+:[0-9]+(?::[0-9]+)?")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9.])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|(?<![A-Za-z0-9.])[0-9]+(?![A-Za-z0-9])")
+_MOST_DIGITS = 15
+"""No count has as many; what has more is cut, so that it stays a number that a column can hold."""
+_FIRST_WORD = re.compile(r"^[A-Za-z]+")
 _LOOSE_MBI = re.compile("".join(f"[{alphabet}]" for alphabet in LOOSE_ALPHABETS))
+
+_LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 Row = tuple[int, list[str]]
 """The physical line on which a row starts, and its cells."""
@@ -75,13 +79,13 @@ def iter_rows(lines: Iterable[str], delimiter: str, first_line: int = 1) -> Iter
 
 def find_layout(head: str, options: RosterOptions) -> Layout | None:
     """Answers how the table that begins with `head` is read, None if it is no roster."""
-    lines = io.StringIO(head, newline="")
-    heads = {delimiter: _read_head(lines, delimiter) for delimiter in DELIMITERS}
-    for delimiter, rows in heads.items():
-        layout = find_roster_layout(rows, options, delimiter)
+    heads: dict[str, list[Row]] = {}
+    for delimiter in DELIMITERS:
+        heads[delimiter] = read_head_rows(head, delimiter)
+        layout = find_roster_layout(heads[delimiter], options, delimiter)
         if layout:
             return layout
-    for delimiter, rows in heads.items():
+    for delimiter, rows in heads.items() if options.header_hash is None else ():
         layout = find_practitioner_layout(rows, delimiter)
         if layout:
             return layout
@@ -93,16 +97,18 @@ def find_layout(head: str, options: RosterOptions) -> Layout | None:
     return None
 
 
-def find_trailer(cells: list[str]) -> Trailer | None:
-    """Answers the trailer that a row is, if it is one (feeds 3.3)."""
-    first = cells[0].strip(EDGE_BLANKS).lower() if cells else ""
+def find_trailer(cells: list[str], start: int = 0) -> Trailer | None:
+    """Answers the trailer that a row is, if it is one (feeds 3.3); `start` is the first column of the table."""
+    first = cells[start].strip(EDGE_BLANKS).lower() if len(cells) > start else ""
     filled = [cell for cell in cells if cell.strip(EDGE_BLANKS)]
     if not first.startswith(TRAILER_WORDS) or len(filled) > 2:
         return None
     if any(read_mbi(cell, environment).code is None for cell in filled for environment in Environment):
         return None
-    numbers = _NUMBER.findall(_DATE_LIKE.sub(" ", " ".join(filled)))
-    return Trailer(tuple(int(number.replace(",", "")) for number in numbers if len(number) < 15))
+    stated = _FIRST_WORD.sub("", " ".join(cell.strip(EDGE_BLANKS) for cell in filled))
+    numbers = _NUMBER.findall(_DATE_LIKE.sub(" ", stated))
+    digits = [number.replace(",", "").lstrip("0") or "0" for number in numbers]
+    return Trailer(tuple(int(one[:_MOST_DIGITS]) for one in digits))
 
 
 def is_blank_row(cells: list[str]) -> bool:
@@ -110,12 +116,11 @@ def is_blank_row(cells: list[str]) -> bool:
     return not any(cell.strip(EDGE_BLANKS) for cell in cells)
 
 
-def _read_head(lines: io.StringIO, delimiter: str) -> list[Row]:
+def read_head_rows(head: str, delimiter: str) -> list[Row]:
     """Answers at most twenty rows; what breaks later is the reader's to report."""
     rows: list[Row] = []
-    lines.seek(0)
     try:
-        for row in iter_rows(lines, delimiter):
+        for row in iter_rows((line.group() for line in _LINE.finditer(head)), delimiter):
             rows.append(row)
             if len(rows) > HEADER_ROWS:
                 break

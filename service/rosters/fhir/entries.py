@@ -11,6 +11,8 @@ from service.rosters.fhir.resources import Resource, list_objects
 WEAKENING = ("delta", "partial", "none", "snapshot")
 """Signals, the one that takes most power away first; of several the first counts (feeds 7.2)."""
 
+_NO_MATCH = ("include", "outcome")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -50,27 +52,53 @@ def find_envelope_signal(documents: Iterable[tuple[str, Any]]) -> str:
     return find_weakest(signals)
 
 
+def find_declared_total(documents: Iterable[tuple[str, Any]]) -> int | None:
+    """Answers how many matches all Bundles together say they hold, None where none says so."""
+    bundles = [
+        bundle
+        for pointer, document in documents
+        if isinstance(document, dict)
+        for _, bundle in _iter_bundles(pointer, document)
+    ]
+    return add_counts(bundle.get("total") for bundle in bundles)
+
+
+def add_counts(counts: Iterable[object]) -> int | None:
+    """Answers the sum of those that are counts, None where none is."""
+    stated = [one for one in counts if isinstance(one, int) and not isinstance(one, bool)]
+    return sum(stated) if stated else None
+
+
 def find_weakest(signals: Iterable[str]) -> str:
     """Answers the signal that takes most power away."""
     return min(signals, key=WEAKENING.index)
 
 
 def _iter_bundles(pointer: str, document: Resource) -> Iterator[tuple[str, Resource]]:
+    """Yields every Bundle, those inside Parameters and other Bundles (the answers to a batch) included."""
     if document.get("resourceType") == "Bundle":
         yield pointer, document
+        for place, entry in _list_entries(document):
+            yield from _iter_bundles(f"{pointer}/entry/{place}/resource", entry["resource"])
     elif document.get("resourceType") == "Parameters":
         for place, parameter in enumerate(list_objects(document, "parameter")):
             inner = parameter.get("resource")
             if isinstance(inner, dict) and inner.get("resourceType") == "Bundle":
-                yield f"{pointer}/parameter/{place}/resource", inner
+                yield from _iter_bundles(f"{pointer}/parameter/{place}/resource", inner)
 
 
 def _iter_bundle(pointer: str, bundle: Resource) -> Iterator[Entry]:
-    entries = bundle.get("entry")
-    for place, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
-            url = entry.get("fullUrl")
+    for place, entry in _list_entries(bundle):
+        url = entry.get("fullUrl")
+        if entry["resource"].get("resourceType") != "Bundle":
             yield Entry(f"{pointer}/entry/{place}/resource", url if isinstance(url, str) else None, entry["resource"])
+
+
+def _list_entries(bundle: Resource) -> list[tuple[int, Resource]]:
+    """Answers the entries that hold a resource, with their places."""
+    entries = bundle.get("entry")
+    numbered = enumerate(entries if isinstance(entries, list) else [])
+    return [(place, one) for place, one in numbered if isinstance(one, dict) and isinstance(one.get("resource"), dict)]
 
 
 def _find_bundle_signal(bundle: Resource) -> str:
@@ -80,16 +108,31 @@ def _find_bundle_signal(bundle: Resource) -> str:
 
 
 def _is_partial(bundle: Resource) -> bool:
+    """Answers whether a Bundle lacks what it speaks of: a next page, an entry, or a part of its total (feeds 4.2)."""
     if any(link.get("relation") == "next" for link in list_objects(bundle, "link")):
         return True
     entries = bundle.get("entry", [])
-    if not isinstance(entries, list) or not all(isinstance(one, dict) and "resource" in one for one in entries):
+    if not isinstance(entries, list) or len(_list_entries(bundle)) < len(entries):
         return True  # something was listed that cannot be read
-    matches = [entry for entry in entries if _find_search_mode(entry) != "include"]
     total = bundle.get("total")
-    return isinstance(total, int) and total > len(matches)
+    return total is not None and not (isinstance(total, int) and total in _count_matches(bundle))
+
+
+def _count_matches(bundle: Resource) -> set[int]:
+    """Answers how many entries a total may speak of.
+
+    A total leaves out what was merely included. Where no entry says which those are, it may mean all entries, or
+    those of the one kind that was asked for: the Groups, or else the Patients.
+    """
+    entries = [entry for _, entry in _list_entries(bundle)]
+    modes = [_find_search_mode(entry) for entry in entries]
+    if any(modes):
+        return {sum(mode not in _NO_MATCH for mode in modes)}
+    kinds = [entry["resource"].get("resourceType") for entry in entries]
+    return {len(entries), kinds.count("Group") or kinds.count("Patient") or len(entries)}
 
 
 def _find_search_mode(entry: Resource) -> object:
     search = entry.get("search")
-    return search.get("mode") if isinstance(search, dict) else None
+    mode = search.get("mode") if isinstance(search, dict) else None
+    return mode if isinstance(mode, str) else None

@@ -6,14 +6,17 @@ from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from service.domain.identifiers import Environment, Reading, read_npi
 from service.rosters.columns.evaluate import ENDED, PRESENT, REMOVE
-from service.rosters.fhir.entries import Entry, find_weakest
+from service.rosters.fhir.entries import Entry, add_counts, find_weakest
 from service.rosters.fhir.resources import (
     NPI_SYSTEMS,
     Resource,
+    Target,
     is_deceased,
     list_codings,
     list_objects,
@@ -31,6 +34,9 @@ STATUS_EXTENSION = _ATR + "ext-attributionListStatus"
 _CHANGES = {"new": PRESENT, "changed": PRESENT, "nochange": PRESENT, "dropped": REMOVE, "cancelled": REMOVE}
 _STATUS_SIGNALS = {"final": "snapshot", "open": "snapshot", "draft": "partial"}
 _MISSING = Reading(None, "npi_missing")
+_MISSING_MBI = Reading(None, "mbi_missing")
+_ALL = Reading(None, None)
+"""The NPI of a removal that concerns every practitioner of the patient (feeds 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,39 @@ def shrink_member(item: Any) -> Member:
     change = next((one.get("valueCode") for one in extensions if one.get("url") == CHANGE_EXTENSION), None)
     end = period.get("end") if isinstance(period, dict) else None
     return Member(
-        entity=entity if isinstance(entity, dict) else {},
-        providers=tuple(one if isinstance(one, dict) else {} for one in references),
+        entity=_share_texts(entity) if isinstance(entity, dict) else {},
+        providers=tuple(_share_reference(one) if isinstance(one, dict) else {} for one in references),
         is_inactive=member.get("inactive") is True,
         change=change if change is None or isinstance(change, str) else "",
         end=end if end is None or isinstance(end, str) else "",
     )
+
+
+def _share_texts(entity: dict[str, Any]) -> Resource:
+    """Answers the reference to a patient; texts that are the same for all members become one object."""
+    identifier = entity.get("identifier")
+    for part, key in ((entity, "type"), (identifier, "system")):
+        if isinstance(part, dict) and isinstance(part.get(key), str):
+            part[key] = intern(part[key])
+    return entity
+
+
+def _share_reference(reference: Resource) -> Resource:
+    """Answers the reference to a practitioner; all members with the same one share an object."""
+    identifier = reference.get("identifier", {})
+    if not isinstance(identifier, dict) or not identifier.keys() <= {"system", "value"}:
+        return reference
+    texts = (reference.get("reference"), reference.get("type"), identifier.get("system"), identifier.get("value"))
+    if not all(text is None or isinstance(text, str) for text in texts):
+        return reference
+    return _build_reference(*texts)
+
+
+@lru_cache(maxsize=4_096)
+def _build_reference(reference: str | None, kind: str | None, system: str | None, value: str | None) -> Resource:
+    identifier = {"system": system, "value": value} if system or value else None
+    found = {"reference": reference, "type": kind, "identifier": identifier}
+    return {key: text for key, text in found.items() if text is not None}
 
 
 def is_roster_group(entry: Entry) -> bool:
@@ -70,6 +103,11 @@ def is_roster_group(entry: Entry) -> bool:
 def find_group_signal(groups: Sequence[Entry]) -> str:
     """Answers what Groups say about completeness: a whole list only when each of them does (feeds 4.1, 4.2)."""
     return find_weakest(_find_signal(entry.resource) for entry in groups)
+
+
+def count_declared(groups: Sequence[Entry]) -> int | None:
+    """Answers how many members all Groups together say they have, None where none says so."""
+    return add_counts(entry.resource.get("quantity") for entry in groups)
 
 
 def read_groups(groups: Sequence[Entry], source: Input, options: RosterOptions) -> list[PairRow]:
@@ -102,43 +140,45 @@ class _GroupReader:
         self._of_group = self._read_characteristics() if by_group else None
 
     def iter_rows(self) -> Iterator[PairRow]:
-        """Yields at least one row per member."""
+        """Yields at least one row per member; one that is removed without practitioner leaves all of them."""
         for place, member in enumerate(list_members(self._entry.resource)):
             pointer = f"{self._entry.pointer}/member/{place}"
-            mbi, patient = self._read_patient(member.entity)
-            date_code = read_birth_date(patient)[1] if patient else None
-            if patient and is_deceased(patient):
+            mbi, found = self._read_patient(member.entity)
+            date_code = read_birth_date(found.resource)[1] if found else None
+            if found and is_deceased(found.resource):
                 yield PairRow(pointer, mbi, Reading(None, "deceased_hold"), date_code)
                 continue
             verdict = _find_verdict(member, self._options.today)
-            for number, npi in enumerate(self._read_npis(member, patient) or [_MISSING]):
+            none = _ALL if verdict in (REMOVE, ENDED) else _MISSING
+            for number, npi in enumerate(self._read_npis(member, found) or [none]):
                 npi = Reading(None, verdict) if isinstance(verdict, str) else npi
                 of_row = verdict if isinstance(verdict, int) else PRESENT
                 yield PairRow(pointer, mbi, npi, None if number else date_code, of_row)
 
-    def _read_patient(self, entity: Resource) -> tuple[Reading, Resource | None]:
+    def _read_patient(self, entity: Resource) -> tuple[Reading, Target | None]:
         """Answers the MBI of the member, and the Patient if the input holds it."""
         text = entity.get("reference")
-        holder = self._entry.resource
-        target = self._source.references.find(text, holder) if isinstance(text, str) else None
-        kind = target.get("resourceType") if target else entity.get("type")
+        target = self._source.references.find(text, self._entry.resource)
+        kind = target.resource.get("resourceType") if target else entity.get("type")
         if kind == "Group" or (isinstance(text, str) and "Group" in text.split("/")[-2:-1]):
             return Reading(None, "unsupported_subgroup"), None
-        if target is not None:
-            if kind != "Patient":
-                return Reading(None, "unresolved_reference"), None
-            return self._source.read_mbi(target), target
-        mbi = read_patient_mbi(entity, self._options.environment)
-        if text is not None and mbi.code == "mbi_missing":
+        if target is not None and kind != "Patient":
             return Reading(None, "unresolved_reference"), None
-        return mbi, None
+        mbi = self._source.read_mbi(target.resource) if target else _MISSING_MBI
+        if mbi.code == "mbi_missing":
+            mbi = read_patient_mbi(entity, self._options.environment)
+        if target is None and text is not None and mbi.code == "mbi_missing":
+            return Reading(None, "unresolved_reference"), None
+        return mbi, target
 
-    def _read_npis(self, member: Member, patient: Resource | None) -> Sequence[Reading]:
+    def _read_npis(self, member: Member, found: Target | None) -> Sequence[Reading]:
         if self._by_member:
             return [self._resolve(one, self._entry.resource) for one in member.providers]
         if self._of_group is not None:
             return self._of_group
-        return [self._resolve(one, patient) for one in list_objects(patient, "generalPractitioner")] if patient else []
+        if found is None:
+            return []
+        return [self._resolve(one, found.holder) for one in list_objects(found.resource, "generalPractitioner")]
 
     def _resolve(self, reference: Resource, holder: Resource) -> Reading:
         return read_reference_npi(reference, holder, self._source.references, self._options.environment)
@@ -182,13 +222,13 @@ def _find_verdict(member: Member, today: date | None) -> int | str:
         return "bad_action"
     if member.end is None:
         return verdict
-    end = _find_last_day(member.end)
+    end = find_last_day(member.end)
     if end is None:
         return "bad_end_date"
     return ENDED if today is not None and end < today else verdict
 
 
-def _find_last_day(text: str) -> date | None:
+def find_last_day(text: str) -> date | None:
     """Answers the last day of a FHIR date, which may lack day and month; the day as written, whatever its zone."""
     try:
         parts = [int(part) for part in text[:10].split("-")]

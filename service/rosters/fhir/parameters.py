@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from service.domain.identifiers import Reading
-from service.rosters.columns.evaluate import PRESENT, REMOVE
+from service.rosters.columns.evaluate import ENDED, PRESENT, REMOVE
 from service.rosters.fhir.entries import Entry
+from service.rosters.fhir.members import find_last_day
 from service.rosters.fhir.resources import (
     MBI_SYSTEMS,
     NPI_SYSTEMS,
@@ -45,13 +47,22 @@ def _read_change(entry: Entry, source: Input, options: RosterOptions) -> PairRow
     patients = [(place, one) for place, one in parameters if _find_name(one) in _PATIENT]
     readings = [_read_patient(one, source, options) for _, one in patients]
     npis = [_read_npi(one, source, options) for _, one in parameters if _find_name(one) in _PROVIDER]
-    has_period = any(one.get("name") == "attributionPeriod" for _, one in parameters)
-    verdict = _find_verdict(options.filename or "", has_provider=bool(npis), has_period=has_period)
+    periods = [one for _, one in parameters if _find_name(one) == "attributionPeriod"]
+    verdict = _find_verdict(options.filename or "", has_provider=bool(npis), has_period=bool(periods))
     npi = _choose(npis, "npi_format") if npis else Reading(None, "npi_missing" if verdict == PRESENT else None)
     if verdict is None:
         npi = Reading(None, "bad_action")
+    if verdict == PRESENT and any(_has_ended(one, options.today) for one in periods):
+        verdict = ENDED
     pointer = f"{entry.pointer}/parameter/{patients[0][0]}"
     return PairRow(pointer, _choose(readings, "multiple_mbi"), npi, None, verdict or PRESENT)
+
+
+def _has_ended(parameter: Resource, today: date | None) -> bool:
+    period = parameter.get("valuePeriod")
+    text = period.get("end") if isinstance(period, dict) else None
+    end = find_last_day(text) if isinstance(text, str) else None
+    return today is not None and end is not None and end < today
 
 
 def _find_name(parameter: Resource) -> str:
@@ -74,12 +85,11 @@ def _read_patient(parameter: Resource, source: Input, options: RosterOptions) ->
     if parameter.get("name") == "memberId" or not isinstance(reference, dict):
         found = [one for one in _iter_identifiers(parameter) if str(one.get("system")) in MBI_SYSTEMS]
         return read_patient_mbi({"identifier": found}, options.environment)
-    text = reference.get("reference")
-    target = source.references.find(text, {}) if isinstance(text, str) else None
-    if target is not None and target.get("resourceType") == "Patient":
-        return source.read_mbi(target)
+    target = source.references.find(reference.get("reference"), {})
+    if target is not None and target.resource.get("resourceType") == "Patient":
+        return source.read_mbi(target.resource)
     mbi = read_patient_mbi(reference, options.environment)
-    return Reading(None, "unresolved_reference") if text and mbi.code == "mbi_missing" else mbi
+    return Reading(None, "unresolved_reference") if reference.get("reference") and mbi.code == "mbi_missing" else mbi
 
 
 def _read_npi(parameter: Resource, source: Input, options: RosterOptions) -> Reading:
@@ -98,7 +108,8 @@ def _iter_identifiers(parameter: Resource) -> Iterator[Resource]:
 
 
 def _choose(readings: Sequence[Reading], conflict: str) -> Reading:
-    """Answers the one value that all readings agree on, or what is wrong."""
-    if len({reading.value for reading in readings}) > 1:
+    """Answers the one value that the readings hold, or what is wrong."""
+    values = {reading.value: reading for reading in readings if reading.value}
+    if len(values) > 1:
         return Reading(None, conflict)
-    return readings[0]
+    return next(iter(values.values()), readings[0])

@@ -10,8 +10,8 @@ import numpy as np
 
 from service.domain.identifiers import Environment, Reading
 from service.rosters.columns.evaluate import PERSON_ONLY
-from service.rosters.fhir.entries import Entry, find_envelope_signal, find_weakest, iter_entries
-from service.rosters.fhir.members import find_group_signal, is_roster_group, read_groups
+from service.rosters.fhir.entries import Entry, find_declared_total, find_envelope_signal, find_weakest, iter_entries
+from service.rosters.fhir.members import count_declared, find_group_signal, is_roster_group, read_groups
 from service.rosters.fhir.parameters import is_member_change, read_member_changes
 from service.rosters.fhir.resources import (
     find_person_name,
@@ -46,10 +46,13 @@ def build_fhir_reading(documents: Documents, blank: RosterReading, options: Rost
     groups = [entry for entry in source.entries if is_roster_group(entry)]
     practitioners = source.list_kind("Practitioner")
     names = tuple(_iter_practitioner_names(practitioners, options.environment))
-    blank = replace(blank, mode_signal=signal, practitioner_names=names)
+    total = find_declared_total(documents)
+    blank = replace(blank, mode_signal=signal, practitioner_names=names, declared_count=total)
     if groups:
         found = find_group_signal(groups)
-        blank = replace(blank, mode_signal=found if signal == "none" else find_weakest((signal, found)))
+        weakest = found if signal == "none" else find_weakest((signal, found))
+        declared = count_declared(groups)
+        blank = replace(blank, mode_signal=weakest, declared_count=total if declared is None else declared)
         return build_pairs_reading(read_groups(groups, source, options), source, blank, options)
     changes = [entry for entry in source.entries if is_member_change(entry)]
     if changes:

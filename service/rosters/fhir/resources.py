@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from sys import intern
 from typing import Any
 
 from service.domain.identifiers import Environment, Reading, read_mbi, read_npi
@@ -25,6 +26,7 @@ CURRENCY_SYSTEM = "https://bluebutton.cms.gov/resources/codesystem/identifier-cu
 GENDERS = frozenset({"male", "female", "other", "unknown"})
 _HISTORY = re.compile(r"/_history/[^/]*$")
 _TYPE_AND_ID = re.compile(r"(?:(.*)/)?([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})")
+_NO_NPI = Reading(None, "npi_missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,62 +107,95 @@ def list_objects(resource: Resource, key: str) -> list[Resource]:
     return [one for one in found if isinstance(one, dict)]
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a reference leads to; `holder` is the resource that the references in it are read from."""
+
+    resource: Resource
+    holder: Resource
+
+
 class References:
     """Resources of one input by the ways they may be referred to; nothing is fetched."""
 
     def __init__(self, entries: Iterable[tuple[str | None, Resource]]) -> None:
         self._by_url: dict[str, Resource] = {}
         self._by_id: dict[str, Resource] = {}
-        self._bases: set[str] = set()
+        self._namesakes: dict[str, dict[str | None, Resource]] = {}
+        self._base_of: dict[int, str] = {}
         for url, resource in entries:
             if url:
                 self._by_url.setdefault(url, resource)
                 found = _TYPE_AND_ID.fullmatch(url)
                 if found and found.group(1):
-                    self._bases.add(found.group(1))
-            self._by_id.setdefault(f"{resource.get('resourceType')}/{resource.get('id')}", resource)
+                    self._base_of[id(resource)] = intern(found.group(1))
+            self._add_by_id(resource)
+        self._bases = frozenset(self._base_of.values())
 
-    def find(self, reference: str, holder: Resource) -> Resource | None:
-        """Answers what a reference means: full URL, contained, then type and id on a known server (feeds 4.2)."""
+    def _add_by_id(self, resource: Resource) -> None:
+        """Adds a resource by its type and id; those of one name are told apart by their servers."""
+        if not isinstance(resource.get("id"), str):
+            return
+        name = f"{resource.get('resourceType')}/{resource['id']}"
+        first = self._by_id.setdefault(name, resource)
+        if first is not resource:
+            namesakes = self._namesakes.setdefault(name, {self._base_of.get(id(first)): first})
+            namesakes.setdefault(self._base_of.get(id(resource)), resource)
+
+    def find(self, reference: object, holder: Resource) -> Target | None:
+        """Answers what a reference means: full URL, contained, then type and id on the same server (feeds 4.2)."""
+        if not isinstance(reference, str):
+            return None
         text = _HISTORY.sub("", reference)
         if text in self._by_url:
-            return self._by_url[text]
+            return Target(self._by_url[text], self._by_url[text])
         if text.startswith("#"):
-            return next((one for one in list_objects(holder, "contained") if one.get("id") == text[1:]), None)
+            inside = (one for one in list_objects(holder, "contained") if one.get("id") == text[1:])
+            return next((Target(one, holder) for one in inside), None)
         found = _TYPE_AND_ID.fullmatch(text)
-        if not found or (found.group(1) and self._bases and found.group(1) not in self._bases):
+        resource = self._find_by_id(found.group(2), found.group(1), holder) if found else None
+        return Target(resource, resource) if resource is not None else None
+
+    def _find_by_id(self, name: str, base: str | None, holder: Resource) -> Resource | None:
+        """Answers the resource of that type and id, never one of another server than is meant."""
+        if base and self._bases and base not in self._bases:
             return None
-        return self._by_id.get(found.group(2))
+        first = self._by_id.get(name)
+        if first is None:
+            return None
+        known = self._namesakes.get(name) or {self._base_of.get(id(first)): first}
+        base = base or self._base_of.get(id(holder))
+        if base is None and len(known) == 1:
+            return first
+        return known.get(base) or known.get(None)
 
 
 def read_reference_npi(
     reference: Resource, holder: Resource, references: References, environment: Environment
 ) -> Reading:
     """Answers the NPI a reference leads to, through a PractitionerRole if need be; an organization is refused."""
-    text = reference.get("reference")
-    target = references.find(text, holder) if isinstance(text, str) else None
-    if target is not None and target.get("resourceType") == "PractitionerRole":
-        inner = target.get("practitioner")
-        text = inner.get("reference") if isinstance(inner, dict) else None
-        target = references.find(text, target) if isinstance(text, str) else None
+    target = references.find(reference.get("reference"), holder)
+    if target is not None and target.resource.get("resourceType") == "PractitionerRole":
+        inner = target.resource.get("practitioner")
+        if not isinstance(inner, dict):
+            return Reading(None, "npi_missing")
+        reference, target = inner, references.find(inner.get("reference"), target.holder)
     if target is None:
         return _read_logical(reference, environment)
-    kind = target.get("resourceType")
+    kind = target.resource.get("resourceType")
     if kind == "Organization":
         return Reading(None, "provider_is_org")
-    return read_practitioner_npi(target, environment) if kind == "Practitioner" else Reading(None, "npi_missing")
+    return read_practitioner_npi(target.resource, environment) if kind == "Practitioner" else _NO_NPI
 
 
 def _read_logical(reference: Resource, environment: Environment) -> Reading:
+    """Answers the NPI that stands in the reference itself; where it leads to cannot be looked up."""
     text = reference.get("reference")
     found = _TYPE_AND_ID.fullmatch(_HISTORY.sub("", text)) if isinstance(text, str) else None
-    if found and found.group(2).startswith("Organization/"):
+    if reference.get("type") == "Organization" or (found and found.group(2).startswith("Organization/")):
         return Reading(None, "provider_is_org")
-    if isinstance(reference.get("identifier"), dict) and not reference.get("reference"):
-        if reference.get("type") == "Organization":
-            return Reading(None, "provider_is_org")
-        return read_practitioner_npi(reference, environment)
-    return Reading(None, "unresolved_reference")
+    npi = read_practitioner_npi(reference, environment)
+    return Reading(None, "unresolved_reference") if npi.code == "npi_missing" and text is not None else npi
 
 
 def _read_value(identifier: Resource, environment: Environment) -> Reading:

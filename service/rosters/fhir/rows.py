@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from service.domain.demographics import is_contradiction
 from service.domain.identifiers import Environment, Reading, pack_mbi
 from service.rosters.columns.assemble import assemble_rows
 from service.rosters.columns.evaluate import PRESENT, Judged
@@ -20,7 +21,7 @@ from service.rosters.fhir.resources import (
     read_birth_date,
     read_patient_mbi,
 )
-from service.rosters.findings import CODE_INDEX
+from service.rosters.findings import CODE_INDEX, Finding, insert_findings
 from service.rosters.limits import TooLarge
 from service.rosters.reading import ALL_PRACTITIONERS, Demographics, RosterOptions, RosterReading
 
@@ -78,15 +79,17 @@ def build_pairs_reading(
     positions = [row.pointer.removesuffix("#") for row in rows]
     found = assemble_rows(_judge(rows), positions=positions, ended_is_absent=options.mode == "snapshot")
     named = None if whole else {mbi for mbi, _ in found.present.iter_pairs()}
+    people, differing = _list_people(source, named)
     return replace(
         blank,
         data_rows=len(rows),
         present=found.present,
         remove=found.remove,
-        findings=found.findings,
+        findings=insert_findings(found.findings, differing),
         protected=found.protected,
         blind_errors=found.blind_errors,
-        demographics=tuple(_iter_demographics(source, named)),
+        demographics=people,
+        positions=positions,
     )
 
 
@@ -107,15 +110,18 @@ def _number_npi(npi: Reading) -> int:
     return int(NO_NPI) if npi.code else ALL_PRACTITIONERS
 
 
-def _iter_demographics(source: Input, named: set[str] | None) -> Iterator[Demographics]:
-    """Yields each patient once, as first listed."""
-    seen: set[str] = set()
+def _list_people(source: Input, named: set[str] | None) -> tuple[tuple[Demographics, ...], list[Finding]]:
+    """Answers each patient once, as first listed, and a remark on every later Patient who contradicts that."""
+    people: dict[str, Demographics] = {}
+    differing: list[Finding] = []
     for entry in source.list_kind("Patient"):
         mbi = source.read_mbi(entry.resource).value
-        if mbi is None or mbi in seen or (named is not None and mbi not in named):
+        if mbi is None or (named is not None and mbi not in named):
             continue
-        seen.add(mbi)
         name = find_person_name(entry.resource)
         born = read_birth_date(entry.resource)[0]
         position = entry.pointer.removesuffix("#")
-        yield Demographics(mbi, name.given, name.family, born, find_gender(entry.resource), position)
+        told = Demographics(mbi, name.given, name.family, born, find_gender(entry.resource), position)
+        if is_contradiction(people.setdefault(mbi, told), told):
+            differing.append(Finding(position, "demographics_differ", "warning", blind=False))
+    return tuple(people.values()), differing

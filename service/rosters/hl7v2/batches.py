@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from service.rosters.hl7v2.times import find_time, has_zone
 from service.rosters.limits import MAX_LINE_BYTES, MAX_SEGMENT_BYTES, TooLarge
 
 READ_SEGMENTS = {b"MSH": 19, b"EVN": 2, b"PID": 31, b"PD1": 5, b"ROL": 5, b"PRT": 6, b"PV1": 8, b"MRG": 2}
 """Segments that a roster is read from, and how many of their fields; all others are dropped unseen."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_FRAMING = bytes([0x0B, 0x1C])
+_MLLP = bytes([0x0B, 0x1C])
+_FRAMING = _MLLP + codecs.BOM_UTF8
+"""What may stand before a segment: MLLP's bytes, and the marks of files that were strung together."""
 _BLANKS = b" \t\x00"
 
 
 @dataclass(slots=True)
 class Batch:
-    """One batch while it is read: where a finding about it points to, and its messages so far."""
+    """One batch or file of batches while it is read: where a finding about it points to."""
 
     name: str
-    messages: int = 0
     is_closed: bool = False
 
 
 @dataclass(slots=True)
 class Messages:
-    """The messages of a file as lists of segments; `unclosed` names batches whose trailer is missing."""
+    """The messages of a file as lists of segments.
+
+    `unclosed` names batches whose trailer is missing. `declared` is how many messages the trailers state, or where
+    only a file's trailer states anything, its number; `as_of_at` is the earliest time that a header gives with zone.
+    """
 
     messages: list[list[bytes]] = field(default_factory=list)
     unclosed: list[str] = field(default_factory=list)
     is_miscounted: bool = False
+    declared: int | None = None
+    as_of_at: datetime | None = None
 
 
 class _Cutter:
@@ -41,8 +51,9 @@ class _Cutter:
         self._max_messages = max_messages
         self._file: Batch | None = None
         self._batch: Batch | None = None
-        self._batches = self._loose = 0
+        self._batches = self._loose = self._in_file = 0
         self._room = 0
+        self._counts: dict[bytes, int] = {}
 
     def take(self, segment: bytes) -> None:
         """Takes one segment; raises TooLarge."""
@@ -64,6 +75,7 @@ class _Cutter:
         """Answers what was found once everything was taken."""
         for batch in (self._batch, self._file):
             self._note_unclosed(batch)
+        self.found.declared = self._counts.get(b"BTS", self._counts.get(b"FTS"))
         return self.found
 
     def _open_message(self, segment: bytes) -> None:
@@ -72,14 +84,16 @@ class _Cutter:
         self.found.messages.append([_cut_fields(segment, segment[3:4])])
         self._room = MAX_LINE_BYTES - len(segment)
         self._loose += 1
-        if self._batch:
-            self._batch.messages += 1
+        self._in_file += 1
 
     def _open(self, kind: bytes, segment: bytes) -> None:
         batch = Batch(_find_control_id(segment) or kind.decode())
+        made_at = _find_time(segment)
+        if made_at is not None:
+            self.found.as_of_at = min(made_at, self.found.as_of_at or made_at)
         if kind == b"FHS":
             self._note_unclosed(self._file)
-            self._file = batch
+            self._file, self._batches, self._in_file = batch, 0, 0
         else:
             self._note_unclosed(self._batch)
             self._batch, self._loose = batch, 0
@@ -94,10 +108,12 @@ class _Cutter:
             if self._batch:
                 self._batch.is_closed = True
         else:
-            counts = {self._batches} if self._batches else {0, 1}
+            counts = {self._batches} if self._batches else {0, 1, self._in_file}  # of no batch some count messages
             if self._file:
                 self._file.is_closed = True
-        self.found.is_miscounted |= stated is not None and stated not in counts
+        if stated is not None:
+            self.found.is_miscounted |= stated not in counts
+            self._counts[kind] = self._counts.get(kind, 0) + max(stated, 0)
 
     def _note_unclosed(self, batch: Batch | None) -> None:
         if batch is not None and not batch.is_closed:
@@ -126,7 +142,7 @@ def _trim(content: bytes, start: int, stop: int) -> bytes:
         return b""  # observations may carry whole documents; they are not looked at
     if stop - start > MAX_SEGMENT_BYTES:
         raise TooLarge
-    return content[start:stop].strip(_FRAMING + _BLANKS)
+    return content[start:stop].lstrip(_FRAMING + _BLANKS).rstrip(_MLLP + _BLANKS)
 
 
 def _cut_fields(segment: bytes, separator: bytes) -> bytes:
@@ -137,9 +153,19 @@ def _cut_fields(segment: bytes, separator: bytes) -> bytes:
 
 def _find_control_id(segment: bytes) -> str | None:
     """Answers FHS-11 or BHS-11."""
+    return _read_field(segment, 11) or None
+
+
+def _find_time(segment: bytes) -> datetime | None:
+    """Answers FHS-7 or BHS-7, if it says in which zone."""
+    text = _read_field(segment, 7).partition(segment[4:5].decode("ascii", errors="replace") or "^")[0]
+    return find_time(text) if has_zone(text) else None
+
+
+def _read_field(segment: bytes, number: int) -> str:
+    """Answers a field of a header, whose separator is its first field; empty where there is none."""
     fields = segment.split(segment[3:4]) if len(segment) > 3 else []
-    text = fields[10].decode("ascii", errors="replace") if len(fields) > 10 else ""
-    return text.strip() or None
+    return fields[number - 1].decode("ascii", errors="replace").strip() if len(fields) >= number else ""
 
 
 def _find_count(segment: bytes) -> int | None:

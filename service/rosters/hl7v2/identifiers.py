@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import hl7
+
 from service.domain.identifiers import Environment, Reading, read_mbi, read_npi
 from service.rosters.hl7v2.messages import Message
 
@@ -26,12 +28,27 @@ class Treating:
     is_untagged: bool
 
 
-def read_message_mbi(message: Message, segment: str, field: int, environment: Environment) -> Reading:
-    """Answers the one MBI among the identifiers of a field (PID-3, MRG-1)."""
+def read_message_mbi(message: Message, environment: Environment) -> Reading:
+    """Answers the one MBI among the identifiers of the patient (PID-3)."""
+    segments = message.list_segments("PID")
+    return _read_mbi(message, segments[0], 3, environment) if segments else Reading(None, "mbi_missing")
+
+
+def iter_merges(message: Message, environment: Environment) -> Iterator[tuple[Reading, Reading]]:
+    """Yields the old MBI (MRG-1) and the new one (PID-3 before it) of every merge; a message may hold several."""
+    new = Reading(None, "mbi_missing")
+    for segment in message.parsed:
+        if str(segment[0]) == "PID":
+            new = _read_mbi(message, segment, 3, environment)
+        elif str(segment[0]) == "MRG":
+            yield _read_mbi(message, segment, 1, environment), new
+
+
+def _read_mbi(message: Message, segment: hl7.Segment, field: int, environment: Environment) -> Reading:
+    """Answers the one MBI among the identifiers of a field."""
     found = [
         read_mbi(message.read(one, 1), environment)
-        for part in message.list_segments(segment)[:1]
-        for one in message.list_repetitions(part, field)
+        for one in message.list_repetitions(segment, field)
         if _is_mbi(message, one)
     ]
     good = [reading for reading in found if reading.value]

@@ -93,7 +93,8 @@ def decode_message(segments: Sequence[bytes]) -> str:
     """Answers the segments as text: by MSH-18, else strict UTF-8, else Windows-1252 (feeds 3.2)."""
     content = b"\r".join(segments)
     fields = segments[0].split(segments[0][3:4] or b"|")
-    declared = fields[17].decode("ascii", errors="replace").strip().upper() if len(fields) > 17 else ""
+    first = fields[17].partition(segments[0][5:6] or b"~")[0] if len(fields) > 17 else b""  # of several the default
+    declared = first.decode("ascii", errors="replace").strip().upper()
     for encoding in (_CHARSETS.get(declared), "utf-8", "cp1252"):
         try:
             if encoding:

@@ -17,8 +17,9 @@ from service.rosters.columns.kernels import NO_MBI, NO_NPI
 from service.rosters.encoding import Undecodable, open_source
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.hl7v2.batches import cut_messages
-from service.rosters.hl7v2.identifiers import read_message_mbi, read_message_npi
+from service.rosters.hl7v2.identifiers import iter_merges, read_message_mbi, read_message_npi
 from service.rosters.hl7v2.messages import Message, NotAMessage, parse_message
+from service.rosters.hl7v2.times import find_time
 from service.rosters.limits import TooLarge
 from service.rosters.reading import Demographics, RosterOptions, RosterReading
 from service.rosters.values import find_gender, find_name, read_birth_date
@@ -26,10 +27,8 @@ from service.rosters.values import find_gender, find_name, read_birth_date
 PRESENT_EVENTS = frozenset({"A01", "A04", "A05", "A08", "A28", "A31"})
 RENAMING_EVENTS = frozenset({"A40", "A47"})
 _NOT_FOUND = Reading(None, "mbi_missing")
-_TIME = re.compile(r"([0-9]{4,14})(?:\.[0-9]+)?([+-][0-9]{4})?")
-_REST = "00000101000000"
-"""What a time that ends early begins with: its first month, day, hour."""
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
+"""When a message was sent that does not say so: before all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Row:
     mbi: Reading = _NOT_FOUND
     npi: Reading = _NOT_FOUND
     remarks: tuple[str, ...] = ()
-    change: tuple[str, str] | None = None
+    changes: tuple[tuple[str, str], ...] = ()
     person: Demographics | None = None
     is_pair: bool = False
 
@@ -53,7 +52,7 @@ def read_hl7v2(path: Path, options: RosterOptions) -> RosterReading:
         source = open_source(path)
         with source.open() as stream:
             found = cut_messages(stream.read(), options.max_rows)
-        blank = replace(blank, encoding=source.encoding)
+        blank = replace(blank, encoding=source.encoding, declared_count=found.declared, as_of_at=found.as_of_at)
         if found.is_miscounted:
             return replace(blank, file_error="count_mismatch")
         rows = read_messages(found.messages, options)
@@ -83,7 +82,7 @@ def read_messages(messages: Sequence[Sequence[bytes]], options: RosterOptions) -
             continue
         control_id = message.get("MSH", 10)
         sender = (message.get("MSH", 3), message.get("MSH", 4), control_id)
-        blank = Row(control_id or f"#{place}", _read_time(message))
+        blank = Row(control_id or f"#{place}", find_time(message.get("MSH", 7)) or _UNKNOWN)
         if control_id and sender in seen:
             rows.append(replace(blank, remarks=("duplicate_row",)))
             continue
@@ -98,12 +97,9 @@ def _read_message(message: Message, blank: Row, options: RosterOptions) -> Row:
     event = message.get("MSH", 9, 2) or message.get("EVN", 1)
     if message.get("MSH", 9).upper() != "ADT" or event not in PRESENT_EVENTS | RENAMING_EVENTS:
         return replace(blank, remarks=("event_ignored",))
-    mbi = read_message_mbi(message, "PID", 3, options.environment)
     if event in RENAMING_EVENTS:
-        old = read_message_mbi(message, "MRG", 1, options.environment).value
-        if mbi.value is None or old is None or old == mbi.value:
-            return replace(blank, remarks=("event_ignored",))  # a merge of other numbers, for people to look at
-        return replace(blank, change=(old, mbi.value))
+        return _read_renames(message, blank, options)
+    mbi = read_message_mbi(message, options.environment)
     treating = read_message_npi(message, options.environment)
     born, date_code = _read_birth(message.get("PID", 7))
     is_dead = bool(message.get("PID", 29)) or message.get("PID", 30).upper() == "Y"
@@ -111,6 +107,14 @@ def _read_message(message: Message, blank: Row, options: RosterOptions) -> Row:
     npi = Reading(None, "deceased_hold") if is_dead else treating.npi
     person = _build_person(message, mbi.value, born, blank.position) if mbi.value else None
     return replace(blank, mbi=mbi, npi=npi, remarks=tuple(remarks), person=person, is_pair=True)
+
+
+def _read_renames(message: Message, blank: Row, options: RosterOptions) -> Row:
+    """Answers the MBIs that changed; merges of other numbers are for people to look at."""
+    merges = list(iter_merges(message, options.environment))
+    changes = [(old.value, new.value) for old, new in merges if old.value and new.value and old.value != new.value]
+    is_whole = len(changes) == len(merges) > 0
+    return replace(blank, changes=tuple(changes), remarks=() if is_whole else ("event_ignored",))
 
 
 def _build_reading(rows: Sequence[Row], unclosed: Sequence[str], blank: RosterReading) -> RosterReading:
@@ -123,11 +127,12 @@ def _build_reading(rows: Sequence[Row], unclosed: Sequence[str], blank: RosterRe
         blank,
         data_rows=len(rows),
         present=found.present,
-        mbi_changes=tuple(row.change for row in by_time if row.change),
+        mbi_changes=tuple(change for row in by_time for change in row.changes),
         findings=_join_findings(rows, found.findings, unclosed),
         protected=found.protected,
         blind_errors=found.blind_errors,
         demographics=tuple(people.values()),
+        positions=[row.position for row in rows],
     )
 
 
@@ -153,19 +158,6 @@ def _join_findings(rows: Sequence[Row], of_pairs: Findings, unclosed: Sequence[s
         np.array([code for _, _, code, _ in marks], np.uint8),
         np.array([blind for _, _, _, blind in marks], np.bool_),
     )
-
-
-def _read_time(message: Message) -> datetime:
-    """Answers MSH-7; without a zone it is taken for UTC, without anything readable for the beginning of time."""
-    found = _TIME.fullmatch(message.get("MSH", 7))
-    if not found:
-        return _UNKNOWN
-    digits, zone = found.groups()
-    try:
-        at = datetime.strptime(f"{digits}{_REST[len(digits) :]}{zone or '+0000'}", "%Y%m%d%H%M%S%z")
-        return at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return _UNKNOWN
 
 
 def _read_birth(text: str) -> tuple[date | None, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,10 @@ from service.rosters.limits import MAX_JSON_DEPTH, MAX_JSON_NODES, MAX_NUMBER_DI
 
 ROWS_KEY = "pairs"
 _BLOCK = 1_024
+_SHRUNK_NODES = 10
+"""As how many values an item counts that was reduced to what is needed of it."""
+_TAIL = 64
+_CUT = re.compile(rb"[\s:,\[](?:t|tr|tru|f|fa|fal|fals|n|nu|nul|-|-?[0-9]+\.|-?[0-9.]+[eE][+-]?)$")
 _LARGEST = 10**MAX_NUMBER_DIGITS
 
 
@@ -73,13 +78,20 @@ class TreeReader:
         self._stack: list[_Frame] = []
         self._nodes = 0
 
+    @property
+    def unfinished(self) -> Any:
+        """The value that was being built when the stream ended or turned out wrong, None between two values."""
+        return self._stack[0].value if self._stack else None
+
     def iter_documents(self, stream: BinaryIO) -> Iterator[Any]:
         """Yields each top-level value; raises NotJson, TooLarge and Undecodable."""
-        events = ijson.basic_parse(_CheckedStream(stream), multiple_values=True)
+        checked = _CheckedStream(stream)
+        events = ijson.basic_parse(checked, multiple_values=True)
         try:
             yield from self._build(events)
         except ijson.JSONError as error:
-            raise NotJson(is_cut="premature EOF" in str(error)) from None  # its text quotes the input
+            is_cut = "premature EOF" in str(error) or checked.ends_within_token()
+            raise NotJson(is_cut=is_cut) from None  # the error's text quotes the input
         except ArithmeticError:
             raise TooLarge from None  # an exponent that no number can have
         except (SystemError, ValueError):
@@ -138,7 +150,13 @@ class TreeReader:
         kept = frame.value
         if shrink is None or not isinstance(kept, list):
             return None
-        return lambda item: kept.append(shrink(item))
+        before = self._nodes
+
+        def take(item: Any) -> None:
+            kept.append(shrink(item))
+            self._nodes = before + len(kept) * _SHRUNK_NODES
+
+        return take
 
     def _take_row(self, item: Any) -> None:
         self._nodes = 0
@@ -152,10 +170,12 @@ class _CheckedStream:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._run = 0
+        self._tail = b""
 
     def read(self, size: int = -1) -> bytes:
         """Answers the next bytes; raises Undecodable and TooLarge."""
         piece = self._stream.read(size)
+        self._tail = (self._tail + piece)[-_TAIL:]
         try:
             self._decoder.decode(piece, final=not piece)
         except UnicodeDecodeError:
@@ -165,6 +185,10 @@ class _CheckedStream:
         if self._run > MAX_TOKEN_BYTES or _has_long_number(piece):
             raise TooLarge
         return piece
+
+    def ends_within_token(self) -> bool:
+        """Answers whether what was read so far ends in the middle of a word or number."""
+        return _CUT.search(self._tail) is not None
 
 
 def _has_long_number(piece: bytes) -> bool:

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from service.rosters.encoding import Undecodable, open_source
-from service.rosters.fhir.entries import find_weakest
+from service.rosters.fhir.entries import add_counts, find_weakest
 from service.rosters.fhir.reader import build_fhir_reading
 from service.rosters.fhir.resources import list_objects
 from service.rosters.json_text.documents import NotJson, Plan, TreeReader
 from service.rosters.json_text.reader import KEYS, SHRINK, collect_documents, number_documents
+from service.rosters.json_text.times import find_time
 from service.rosters.limits import MAX_EXPANDED_BYTES, TooLarge
 from service.rosters.reading import RosterOptions, RosterReading
 
 MANIFEST = "manifest.json"
-_MANIFEST_KEYS = {name: name for name in ("output", "url", "type", "count", "error", "deleted", "request")}
+_MANIFEST_KEYS = {
+    name: name for name in ("output", "url", "type", "count", "error", "deleted", "request", "transactionTime")
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an export says it consists of: counts by file name, and what it says about completeness."""
+    """What an export says it consists of: counts by file name, what it says about completeness, and as of when."""
 
     counts: dict[str, object]
     signal: str | None
+    as_of_at: datetime | None = None
 
 
 def read_export_set(folder: Path, options: RosterOptions) -> RosterReading:
@@ -42,7 +47,13 @@ def read_export_set(folder: Path, options: RosterOptions) -> RosterReading:
         documents = {file.name: _read_file(file) for file in files}
         reading = build_fhir_reading([one for found in documents.values() for one in found], blank, options)
         counts = {name: len(found) for name, found in documents.items()}
-        return replace(reading, mode_signal=_find_signal(manifest, counts, reading.mode_signal))
+        declared = add_counts(manifest.counts.values())
+        return replace(
+            reading,
+            mode_signal=_find_signal(manifest, counts, reading.mode_signal),
+            declared_count=reading.declared_count if declared is None else declared,
+            as_of_at=manifest.as_of_at,
+        )
     except Undecodable:
         error = "encoding_undecodable"
     except TooLarge:
@@ -68,7 +79,7 @@ def _load_manifest(folder: Path) -> Manifest:
             signals.append("partial")  # two files that are one here
         counts[name] = output.get("count")
     signals.extend(_iter_signals(content))
-    return Manifest(counts, find_weakest(signals))
+    return Manifest(counts, find_weakest(signals), find_time(content.get("transactionTime")))
 
 
 def _iter_signals(content: dict[str, Any]) -> Iterator[str]:
@@ -109,6 +120,8 @@ def _read_file(file: Path) -> list[tuple[str, Any]]:
     with source.open() as stream:
         if file.stat().st_size:
             collect_documents(stream, Plan(KEYS, _refuse_row, SHRINK), documents)
+    if not all(isinstance(one, dict) and "resourceType" in one for one in documents):
+        raise NotJson
     with source.open() as stream:
         numbered = number_documents(stream, documents)
     return [(f"{file.name}:{pointer}", document) for pointer, document in numbered]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +18,7 @@ from service.rosters.delimited.reader import build_table_reading
 from service.rosters.delimited.rows import TableRows
 from service.rosters.delimited.table import PAIR_HEADER, Layout
 from service.rosters.headings import PAIR_ROLES, READ_ROLES, place_roles
+from service.rosters.json_text.times import read_time
 from service.rosters.limits import MAX_FIELD, TooLarge
 from service.rosters.reading import Columns, RosterOptions, RosterReading
 
@@ -118,12 +118,13 @@ class PairRows:
 def build_pair_reading(document: Any, rows: PairRows, options: RosterOptions) -> RosterReading:
     """Answers a list of pairs, bare or in its envelope, whose items have gone to `rows` already."""
     envelope = document if isinstance(document, dict) else {}
-    mode = envelope.get("mode")
-    blank = RosterReading("json", encoding="utf-8", as_of_at=_find_time(envelope.get("as_of")))
-    if envelope and (not isinstance(envelope.get("pairs"), list) or ("mode" in envelope and mode not in MODES)):
+    blank = RosterReading("json", encoding="utf-8")
+    if envelope and not isinstance(envelope.get("pairs"), list):
         return replace(blank, file_error="unsupported_format_json")
-    signal = "delta" if rows.has_actions else mode or "none"
-    blank = replace(blank, mode_signal=signal, sequence=_find_sequence(envelope.get("sequence")))
+    try:
+        blank = _read_envelope(envelope, rows, blank)
+    except ValueError:
+        return replace(blank, file_error="unsupported_format_json")
     if rows.is_ambiguous:
         return replace(blank, file_error="ambiguous_columns")
     if rows.count and not rows.names_mbi:
@@ -134,6 +135,22 @@ def build_pair_reading(document: Any, rows: PairRows, options: RosterOptions) ->
     counts = ((count,),) if "count" in envelope else ()
     reading = build_table_reading(rows.build_table(counts), _LAYOUT, blank, options)
     return replace(reading, present=_count_from_one(reading.present), remove=_count_from_one(reading.remove))
+
+
+def _read_envelope(envelope: Mapping[str, Any], rows: PairRows, blank: RosterReading) -> RosterReading:
+    """Answers what the envelope says about itself; raises ValueError for a word that cannot be understood."""
+    mode = envelope.get("mode")
+    if "mode" in envelope and mode not in MODES:
+        raise ValueError("unknown mode")
+    as_of, sequence = envelope.get("as_of"), envelope.get("sequence")
+    if isinstance(sequence, bool) or not isinstance(sequence, str | int | None):
+        raise ValueError("not a sequence")
+    return replace(
+        blank,
+        mode_signal="delta" if rows.has_actions else mode or "none",
+        as_of_at=None if as_of is None else read_time(as_of),
+        sequence=None if sequence is None else str(sequence),
+    )
 
 
 def _count_from_one(columns: Columns) -> Columns:
@@ -157,16 +174,3 @@ def _write(value: Any) -> str:
     if value is None:
         return ""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else NOT_TEXT
-
-
-def _find_time(value: Any) -> datetime | None:
-    """Answers the time a text gives with its zone, None for any other."""
-    try:
-        at = datetime.fromisoformat(value)
-        return at.astimezone(UTC) if at.tzinfo else None
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _find_sequence(value: Any) -> str | None:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None

@@ -43,11 +43,20 @@ def read_json(path: Path, options: RosterOptions) -> RosterReading:
 
 
 def collect_documents(stream: BinaryIO, plan: Plan, documents: list[Any]) -> None:
-    """Adds the top-level values of a stream to `documents`; raises NotJson, TooLarge and Undecodable."""
-    for document in TreeReader(plan).iter_documents(stream):
-        documents.append(document)
-        if len(documents) > MAX_ROWS:
-            raise TooLarge
+    """Adds the top-level values of a stream to `documents`, the beginning of the one that is at fault included.
+
+    Raises NotJson, TooLarge and Undecodable.
+    """
+    reader = TreeReader(plan)
+    try:
+        for document in reader.iter_documents(stream):
+            documents.append(document)
+            if len(documents) > MAX_ROWS:
+                raise TooLarge
+    except (NotJson, TooLarge, Undecodable):
+        if reader.unfinished is not None:
+            documents.append(reader.unfinished)
+        raise
 
 
 def number_documents(stream: BinaryIO, documents: Sequence[Any]) -> list[tuple[str, Any]]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import python_calamine as calamine
 
-from service.rosters.columns.evaluate import NO_ROW
 from service.rosters.delimited.reader import build_table_reading, read_practitioners
 from service.rosters.delimited.rows import TableRows, judge_rows
 from service.rosters.delimited.table import (
@@ -23,7 +22,6 @@ from service.rosters.delimited.table import (
     find_roster_layout,
 )
 from service.rosters.findings import CODE_INDEX, Findings
-from service.rosters.headings import PAIR_ROLES
 from service.rosters.limits import MAX_FIELD, TooLarge
 from service.rosters.names import find_name_signal
 from service.rosters.reading import RosterOptions, RosterReading
@@ -33,6 +31,13 @@ from service.rosters.workbook.survey import SheetFacts, survey_workbook
 Cells = list[list[Any]]
 _NAME_ROLES = ("first_name", "last_name", "whole_name")
 _ERROR_TEXT = "#N/A"
+_VALUELESS = {
+    "mbi": ("mbi_format", "mbi_missing"),
+    "npi": ("npi_format", "npi_missing"),
+    "death_date": ("deceased_hold", "formula_without_value"),
+    "end_date": ("bad_end_date", "formula_without_value"),
+}
+"""What the text for a missing value is taken for in each column, and what is meant; an action is wrong either way."""
 _WHOLE_LIMIT = 1e15
 _CANNOT_READ = (calamine.CalamineError, OSError, ValueError, OverflowError)
 
@@ -121,9 +126,11 @@ def _read_sheets(sheets: Sequence[Sheet], blank: RosterReading, options: RosterO
     found = [(sheet, layout) for sheet, rows in heads if (layout := find_roster_layout(rows, options))]
     if len(found) == 1:
         return _read_roster(*found[0], blank, options)
+    if options.header_hash and not found:
+        return replace(blank, file_error="header_changed")
     lists = [(sheet, layout) for sheet, rows in heads if (layout := find_practitioner_layout(rows))]
     if found or len(lists) != 1:
-        return replace(blank, file_error="header_changed" if options.header_hash and not found else "ambiguous_sheets")
+        return replace(blank, file_error="ambiguous_sheets")
     sheet, layout = lists[0]
     blank = replace(blank, format="practitioners_xlsx", header_hash=layout.header.hash)
     return read_practitioners(_iter_body(sheet, layout), layout, blank, options)
@@ -131,7 +138,7 @@ def _read_sheets(sheets: Sequence[Sheet], blank: RosterReading, options: RosterO
 
 def _read_roster(sheet: Sheet, layout: Layout, blank: RosterReading, options: RosterOptions) -> RosterReading:
     blank = replace(blank, header_hash=layout.header.hash)
-    if "action" in layout.header.columns:
+    if layout.header.lists_changes:
         blank = replace(blank, mode_signal="delta")
     if layout.header.error:
         return replace(blank, file_error=layout.header.error)
@@ -150,11 +157,12 @@ def _iter_body(sheet: Sheet, layout: Layout) -> Iterator[Row]:
 
 
 def _mark_valueless(table: TableRows, facts: SheetFacts, layout: Layout) -> None:
-    """Turns rows with a formula without value, where the roster is read from, into errors."""
-    columns = {layout.header.columns[role] + 1 for role in PAIR_ROLES if role in layout.header.columns}
-    rows = np.array(sorted({row for row, column in facts.valueless_cells if column in columns}), np.int32)
-    for part in table.parts:
-        part.verdict[np.isin(part.line, rows) & (part.verdict != NO_ROW)] = CODE_INDEX["formula_without_value"]
+    """Names what a formula without value leaves open; it was read as a text that is wrong in every column."""
+    for role, (wrong, meant) in _VALUELESS.items():
+        column = layout.header.columns.get(role, -1) + 1
+        rows = np.array(sorted({row for row, place in facts.valueless_cells if place == column}), np.int32)
+        for part in table.parts if len(rows) else ():
+            part.verdict[np.isin(part.line, rows) & (part.verdict == CODE_INDEX[wrong])] = CODE_INDEX[meant]
 
 
 def _list_hidden(table: TableRows, facts: SheetFacts, layout: Layout) -> list[int]:

@@ -19,6 +19,7 @@ from service.rosters.workbook.archive import RELATIONS, WORKBOOK, Damaged, Unpac
 Attributes = Mapping[str, str]
 _CELL = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _TRUE = frozenset({"1", "true"})
+_NO_HEIGHT = frozenset({"0", "0.0"})
 _LAST_ROW, _LAST_COLUMN = 1 << 20, 1 << 14
 
 
@@ -42,15 +43,20 @@ class _Listed:
 
 
 class _SheetScanner:
-    """Takes the elements of one sheet in their order."""
+    """Takes the elements of one sheet in their order.
 
-    def __init__(self) -> None:
+    Text is only listened to where it decides: some programs write a formula that was never calculated with an empty
+    value. An empty text is a value where the cell says that it is text.
+    """
+
+    def __init__(self, parser: expat.XMLParserType) -> None:
         self.facts = SheetFacts()
+        self._parser = parser
         self._row = self._column = 0
         self._cells = 0
         self._first = (_LAST_ROW, _LAST_COLUMN)
         self._last = (0, 0)
-        self._open_formula = False
+        self._open_formula = self._is_text = False
 
     def take(self, name: str, attributes: Attributes) -> None:
         """Takes the start of one element; raises TooLarge and Damaged."""
@@ -60,8 +66,9 @@ class _SheetScanner:
             self._take_cell(attributes)
         elif kind == "f":
             self._open_formula = True
-        elif kind == "v":
-            self._open_formula = False
+        elif kind == "v" and self._open_formula:
+            self._open_formula = not self._is_text
+            self._parser.CharacterDataHandler = self._take_value if self._open_formula else None
         elif kind == "row":
             self.close_cell()
             self._take_row(attributes)
@@ -71,6 +78,12 @@ class _SheetScanner:
         if self._open_formula:
             self.facts.valueless_cells.add((self._row, self._column))
             self._open_formula = False
+            self._parser.CharacterDataHandler = None
+
+    def _take_value(self, text: str) -> None:
+        if text.strip():
+            self._open_formula = False
+            self._parser.CharacterDataHandler = None
 
     def check_extent(self) -> None:
         """Raises TooLarge for a rectangle that nobody could hold in memory."""
@@ -82,7 +95,7 @@ class _SheetScanner:
         text = attributes.get("r")
         self._row = _read_number(text) if text is not None else self._row + 1
         self._column = 0
-        if attributes.get("hidden") in _TRUE:
+        if attributes.get("hidden") in _TRUE or attributes.get("ht") in _NO_HEIGHT:
             self.facts.hidden_rows.add(self._row)
 
     def _take_cell(self, attributes: Attributes) -> None:
@@ -99,6 +112,7 @@ class _SheetScanner:
             raise TooLarge
         self._first = min(self._first[0], self._row), min(self._first[1], self._column)
         self._last = max(self._last[0], self._row), max(self._last[1], self._column)
+        self._is_text = attributes.get("t") == "str"
         if attributes.get("t") == "e":
             self.facts.error_cells.add((self._row, self._column))
 
@@ -150,16 +164,19 @@ def _list_targets(chunks: Iterable[bytes]) -> dict[str, str]:
 
 
 def _scan_sheet(chunks: Iterable[bytes], is_hidden: bool) -> SheetFacts:
-    scanner = _SheetScanner()
-    _parse(chunks, scanner.take)
+    parser = expat.ParserCreate()
+    scanner = _SheetScanner(parser)
+    _parse(chunks, scanner.take, parser)
     scanner.close_cell()
     scanner.check_extent()
     scanner.facts.is_hidden = is_hidden
     return scanner.facts
 
 
-def _parse(chunks: Iterable[bytes], take: Callable[[str, Attributes], None]) -> None:
-    parser = expat.ParserCreate()
+def _parse(
+    chunks: Iterable[bytes], take: Callable[[str, Attributes], None], parser: expat.XMLParserType | None = None
+) -> None:
+    parser = parser or expat.ParserCreate()
     parser.StartElementHandler = take
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:

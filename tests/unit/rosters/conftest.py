@@ -14,6 +14,7 @@ from service.rosters.reading import RosterOptions, RosterReading
 
 ReadText = Callable[..., RosterReading]
 CheckText = Callable[..., dict[str, Any]]
+SANDBOX = {"environment": Environment.SANDBOX}
 
 
 def save_text(folder: Path, text: str | bytes, name: str) -> Path:
@@ -27,7 +28,7 @@ def read_text(tmp_path: Path) -> ReadText:
     """Reads text or bytes as a roster of the sandbox; keywords are those of RosterOptions."""
 
     def read(text: str | bytes, name: str = "roster.csv", **options: Any) -> RosterReading:
-        return read_roster(save_text(tmp_path, text, name), RosterOptions(Environment.SANDBOX, **options))
+        return read_roster(save_text(tmp_path, text, name), RosterOptions(**SANDBOX | options))
 
     return read
 
@@ -37,6 +38,6 @@ def check_text(tmp_path: Path) -> CheckText:
     """Checks text or bytes as a roster of the sandbox; keywords are those of RosterOptions."""
 
     def check(text: str | bytes, name: str = "roster.csv", **options: Any) -> dict[str, Any]:
-        return check_roster(save_text(tmp_path, text, name), RosterOptions(Environment.SANDBOX, **options))
+        return check_roster(save_text(tmp_path, text, name), RosterOptions(**SANDBOX | options))
 
     return check

@@ -63,7 +63,9 @@ REFUSED = [
     (b'{"a": 1}\n{"a": 2}\n', "ndjson", "unsupported_format_ndjson"),
     (b'{"a": 1, "a": 2}', "json", "unsupported_format_json"),
     (b'{"a": ' + b"9" * 5_000 + b"}", "json", "too_large"),
-    (b'{"resourceType": "Bundle", "entry": [', "json", "truncated"),
+    (b'{"resourceType": "Bundle", "entry": [', "fhir", "truncated"),
+    (b'{"resourceType": "Group", "id": "a", "id": "b"}', "fhir", "unsupported_format_json"),
+    (b'{"pairs": [', "json", "truncated"),
     (b"[" * 200_000, "json", "too_large"),
     (b'{"a": "\xff"}', "json", "encoding_undecodable"),
 ]

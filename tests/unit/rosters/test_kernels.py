@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from service.domain.identifiers import LOOSE_ALPHABETS, Environment, pack_mbi, read_mbi, read_npi
 from service.rosters.columns.kernels import (
+    FEW,
     NO_MBI,
     NO_NPI,
     build_strings,
+    number_texts,
     pack_mbi_column,
     read_npi_column,
+    take_texts,
     unpack_codes,
 )
 from service.rosters.columns.repairs import repair_mbis, repair_npis
@@ -44,7 +47,7 @@ CELLS = st.lists(st.one_of(mutate(SEEDS + NPI_SEEDS), st.text(max_size=20)), min
 @settings(deadline=None)
 @given(cells=CELLS)
 def test_repairs_of_mbis_agree_with_the_rules(environment: Environment, few: int, cells: list[str]) -> None:
-    packed, codes = repair_mbis(build_strings(cells), environment, few)
+    packed, codes = repair_mbis(build_strings(cells), np.arange(len(cells)), environment, few)
     for cell, code, fault in zip(cells, packed.tolist(), codes.tolist(), strict=True):
         wanted = read_mbi(cell, environment)
         assert CODES[fault] == (wanted.code or "")
@@ -56,7 +59,7 @@ def test_repairs_of_mbis_agree_with_the_rules(environment: Environment, few: int
 @settings(deadline=None)
 @given(cells=CELLS)
 def test_repairs_of_npis_agree_with_the_rules(environment: Environment, few: int, cells: list[str]) -> None:
-    npis, codes = repair_npis(build_strings(cells), environment, few)
+    npis, codes = repair_npis(build_strings(cells), np.arange(len(cells)), environment, few)
     for cell, npi, fault in zip(cells, npis.tolist(), codes.tolist(), strict=True):
         wanted = read_npi(cell, environment)
         assert CODES[fault] == (wanted.code or "")
@@ -86,3 +89,14 @@ def test_columns_with_less_text_than_one_identifier_are_read(cells: list[str]) -
     wanted = [pack_mbi(cell) if cell == "1S00E00AA00" else int(NO_MBI) for cell in cells]
     assert pack_mbi_column(build_strings(cells), Environment.SANDBOX).tolist() == wanted
     assert read_npi_column(build_strings(cells), Environment.SANDBOX).tolist() == [int(NO_NPI)] * len(cells)
+
+
+@settings(deadline=None)
+@given(cells=st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=1, max_size=20), many=st.booleans())
+def test_texts_of_rows_are_told_apart_one_by_one_and_by_columns(cells: list[str | None], many: bool) -> None:
+    column = build_strings(cells)
+    rows = np.array([*reversed(range(len(cells))), 0] * (FEW if many else 1))
+    wanted = [cells[row] or "" for row in rows.tolist()]
+    assert take_texts(column, rows) == wanted
+    numbers = number_texts(column, rows).tolist()
+    assert len(set(zip(wanted, numbers, strict=True))) == len(set(wanted)) == len(set(numbers))

@@ -43,7 +43,7 @@ def test_numbers_are_read_as_they_look_and_rows_by_their_number(check_text: Chec
 def test_a_formula_counts_by_its_stored_value_and_is_an_error_without_one(check_text: CheckText) -> None:
     found = check_text(build_sheet(HEADER, write_row(2, A, CACHED), write_row(3, B, FORMULA), write_row(4, FORMULA, M)))
     assert found["present"] == [[A, N]]
-    assert found["errors"] == [[3, "formula_without_value"], [4, "formula_without_value"]]
+    assert found["errors"] == [[3, "npi_missing"], [4, "mbi_missing"]]
     assert (found["protected_mbis"], found["blind_errors"]) == ([B], 1)
 
 
@@ -55,7 +55,7 @@ def test_a_cell_without_value_never_stands_for_all_practitioners(check_text: Che
 
 def test_a_row_of_nothing_but_formulas_is_not_overlooked(check_text: CheckText) -> None:
     found = check_text(build_sheet(HEADER, write_row(2, A, N), write_row(3, FORMULA, FORMULA)))
-    assert (found["errors"], found["blind_errors"]) == ([[3, "formula_without_value"]], 1)
+    assert (found["errors"], found["blind_errors"]) == ([[3, "mbi_missing"]], 1)
 
 
 def test_hidden_rows_count_and_are_remarked_on(check_text: CheckText) -> None:
