@@ -1,4 +1,4 @@
-"""The hourly job: an incident for every wanted attribution that will lapse or has lapsed, with its cause."""
+"""The hourly job: an incident for every wanted attribution that lapses, and for every feed that has fallen silent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jobs.slots import Due, LastRun, find_due_hour
 from service.runtime import Runtime
 from service.workflows.incidents import watch_expiry
 from service.workflows.onboard import Organization
+from service.workflows.silence import watch_feeds
 
 
 def find_due(now: datetime, organization: Organization, last: LastRun | None) -> Due:
@@ -19,9 +20,15 @@ def find_due(now: datetime, organization: Organization, last: LastRun | None) ->
 
 
 def watch_one(rt: Runtime, organization_id: str) -> Mapping[str, Any]:
-    """Compare period ends with what the practice wants; asks nothing of DPC."""
-    watch = watch_expiry(rt, organization_id)
-    return {"opened": watch.opened, "closed": watch.closed, "open": watch.still_open}
+    """Compare period ends with what the practice wants, and deliveries with their cadence; asks nothing of DPC."""
+    watches = (watch_expiry(rt, organization_id), watch_feeds(rt, organization_id))
+    return {
+        "opened": sum(watch.opened for watch in watches),
+        "closed": sum(watch.closed for watch in watches),
+        "open": sum(watch.still_open for watch in watches),
+    }
 
 
-EXPIRY = Job("expiry", "open an incident for each wanted attribution about to lapse", 30, watch_one, find_due)
+EXPIRY = Job(
+    "expiry", "open an incident for each attribution about to lapse and each silent feed", 30, watch_one, find_due
+)

@@ -40,6 +40,15 @@ class DeliverySchema(StrictSchema):
     error_count = fields.Integer(allow_none=True)
     warning_count = fields.Integer(allow_none=True)
     blind_count = fields.Integer(allow_none=True)
+    declared_count = fields.Integer(
+        allow_none=True, metadata={"description": "Rows that the file or its sender states; compared with data_rows."}
+    )
+    absent_count = fields.Integer(
+        allow_none=True, metadata={"description": "Patients known to the feed who are missing from the file."}
+    )
+    ended_count = fields.Integer(
+        allow_none=True, metadata={"description": "Patients whom the file lets go at once, if all of it counts."}
+    )
     hold_code = fields.String(allow_none=True)
     hold_reason = fields.String(allow_none=True)
     costs_from_at = UtcTime(allow_none=True)
@@ -72,3 +81,49 @@ class FindingPage(StrictSchema):
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     items = fields.List(fields.Nested(FindingSchema), required=True)
     next = fields.String(allow_none=True)
+
+
+class EffectSchema(StrictSchema):
+    """What a delivery does to one practitioner's patients, in numbers."""
+
+    npi = fields.String(required=True)
+    known = fields.Integer(required=True, metadata={"description": "Claimed by the feed before."})
+    listed = fields.Integer(required=True, metadata={"description": "In the file."})
+    added = fields.Integer(required=True, metadata={"description": "In the file and not claimed before."})
+    absent = fields.Integer(required=True, metadata={"description": "Claimed before and missing from the file."})
+    ended = fields.Integer(required=True, metadata={"description": "Let go at once, if all of it counts."})
+
+
+class EffectPage(StrictSchema):
+    """What a delivery changes by practitioner, those with most patients to let go first; at most 500."""
+
+    items = fields.List(fields.Nested(EffectSchema), required=True)
+
+
+class DepartureSchema(StrictSchema):
+    """One patient whom a waiting delivery leaves out; the MBI is masked."""
+
+    npi = fields.String(required=True)
+    masked_mbi = fields.String(required=True)
+    at_once = fields.Boolean(
+        required=True, metadata={"description": "False while it is only the first of several absences."}
+    )
+
+
+class DeparturePage(StrictSchema):
+    """Whom a waiting delivery would let go or leaves out."""
+
+    total = fields.Integer(required=True)
+    items = fields.List(fields.Nested(DepartureSchema), required=True)
+    next = fields.String(allow_none=True)
+
+
+class DeliveryDecisionWish(StrictSchema):
+    """A person's decision about a held delivery, or about whom an accepted one would let go."""
+
+    verdict = fields.String(
+        required=True,
+        validate=validate.OneOf(("accept", "reject")),
+        metadata={"description": "accept lets the rows, or the removals, count; reject does not."},
+    )
+    reason = fields.String(required=True, validate=validate.Length(1, 1000))

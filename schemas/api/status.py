@@ -18,6 +18,11 @@ class OrganizationStatusSchema(StrictSchema):
     next_run_at = UtcTime(allow_none=True)
     open_holds = fields.Integer(required=True)
     held_deliveries = fields.Integer(required=True)
+    silent_feeds = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Feeds from which nothing came for longer than expected."},
+    )
 
 
 class StatusPage(StrictSchema):

@@ -29,6 +29,7 @@ from service.runtime import Runtime
 from service.workflows import onboard
 from service.workflows.apply import ApplyStep, apply_plan
 from service.workflows.deliveries import count_findings
+from service.workflows.feeds import add_feed
 from service.workflows.people import add_client, add_person
 from service.workflows.plan import draw_plan
 from service.workflows.prove import make_checkpoint
@@ -87,8 +88,8 @@ class Story:
         self._tell.say("Portal: organisation registered, public key and client token exchanged; DPC gives us a token")
         onboard.rotate_key(self.rt, ORGANIZATION_ID, "demo-2", operator)
         self._tell.say("Second key posted to DPC with the first, and in use")
-        onboard.add_feed(self.rt, ORGANIZATION_ID, feed_id=FEED_ID, mode="snapshot", actor=operator)
-        onboard.add_feed(self.rt, ORGANIZATION_ID, feed_id=DESK_FEED_ID, mode="delta", actor=operator)
+        add_feed(self.rt, ORGANIZATION_ID, feed_id=FEED_ID, mode="snapshot", actor=operator)
+        add_feed(self.rt, ORGANIZATION_ID, feed_id=DESK_FEED_ID, mode="delta", actor=operator)
         self._tell.say(f"Feeds {FEED_ID} (everybody, daily) and {DESK_FEED_ID} (changes only) added")
 
     def add_people(self) -> None:

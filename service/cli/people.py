@@ -12,7 +12,7 @@ from service.cli.output import print_line, print_record
 from service.domain.people import Actor, Role
 from service.workflows.people import add_client, add_person
 
-SCOPES = ("feed:write", "status:read", "plans:read", "plans:sign")
+SCOPES = ("feed:write", "status:read", "plans:read", "plans:sign", "setup:write")
 
 
 @click.group()
@@ -86,7 +86,7 @@ def client() -> None:
     show_default=True,
     help="What it may do; repeat for several.",
 )
-@click.option("--person", "person_email", metavar="EMAIL", help="The person it acts for; needed to sign plans.")
+@click.option("--person", "person_email", metavar="EMAIL", help="The person it acts for; needed to sign or set up.")
 @with_format
 @pass_door
 def add_machine(door: Door, name: str, organization_id: str, scopes: tuple[str, ...], person_email: str | None) -> None:

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from service.workflows.deliveries import DeliveryView
 
 _STATE_CODES = {"held": ExitCode.HELD, "rejected": ExitCode.REFUSED}
+_EFFECTS_SHOWN = 20
+_EFFECT_COLUMNS = ("npi", "known", "listed", "added", "absent", "ended")
 _FINDINGS_SHOWN = 50
+_HEADING_ERRORS = ("header_unrecognised", "header_changed", "ambiguous_columns")
+"""What a person can mend by choosing columns, without another file."""
 _LONGEST_NUMBER = 9
 
 
@@ -32,19 +36,17 @@ _LONGEST_NUMBER = 9
 @click.option(
     "--environment",
     type=click.Choice(["sandbox", "production"]),
-    default="sandbox",
-    show_default=True,
-    help="Which MBIs are allowed: synthetic ones, or those of people.",
+    help="Which MBIs are allowed: synthetic ones, or those of people; default: the feed's, else sandbox.",
 )
 @click.option("--mode", type=click.Choice(["snapshot", "delta"]), help="How the feed would read it.")
 @click.option(
     "--feed-config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON file with a feed's mode, column_mapping and header_hash.",
+    help="JSON file with a feed's settings, as `rollcall feed show FEED --org ORG --format json` prints them.",
 )
 @with_format
 @pass_door
-def check(door: Door, file: Path, environment: str, mode: str | None, feed_config: Path | None) -> None:
+def check(door: Door, file: Path, environment: str | None, mode: str | None, feed_config: Path | None) -> None:
     """Read a roster file and print what would be taken from it; needs no settings, database or network.
 
     Text shows MBIs masked, JSON in full. Ends with 12 when the file would be held or refused whole.
@@ -105,6 +107,7 @@ def _print_reading(file: Path, result: dict[str, Any]) -> None:
 )
 @click.option("--as-of", metavar="TIME", help="RFC 3339: when the EHR made the file.")
 @click.option("--sequence", metavar="TEXT", help="The sender's serial number.")
+@click.option("--count", type=click.IntRange(0), help="How many rows it has; another number in the file holds it.")
 @with_format
 @pass_door
 def receive(door: Door, file: Path, organization_id: str, feed_id: str, **options: Any) -> None:
@@ -119,7 +122,11 @@ def receive(door: Door, file: Path, organization_id: str, feed_id: str, **option
     from service.workflows.receive import receive as take_in
 
     upload = Upload(
-        filename=file.name, mode=options["mode"], as_of_at=_read_time(options["as_of"]), sequence=options["sequence"]
+        filename=file.name,
+        mode=options["mode"],
+        as_of_at=_read_time(options["as_of"]),
+        sequence=options["sequence"],
+        count=options["count"],
     )
     rt = door.open_for(organization_id)
     with file.open("rb") as stream:
@@ -191,20 +198,45 @@ def show_delivery(door: Door, delivery_id: str, organization_id: str) -> None:
     Example: rollcall delivery show DELIVERY --org lakeside
     """
     from service.workflows.deliveries import count_findings, find_findings, load_delivery
+    from service.workflows.effects import find_effects
 
     rt = door.open_for(organization_id)
     delivery_id = find_delivery_id(rt, organization_id, delivery_id)
     view = load_delivery(rt, organization_id, delivery_id)
     counts = count_findings(rt, organization_id, delivery_id)
     findings = find_findings(rt, organization_id, delivery_id, limit=_FINDINGS_SHOWN)
+    effects = find_effects(rt, organization_id, delivery_id, limit=_EFFECTS_SHOWN)
     rows = [(item.position, item.severity, item.code, item.sentence) for item in findings]
 
     def write() -> None:
         _print_delivery(view)
+        if effects:
+            print_line()
+            print_rows(_EFFECT_COLUMNS, [[getattr(item, name) for name in _EFFECT_COLUMNS] for item in effects])
         print_line()
         print_rows(("position", "severity", "code", "what to do"), rows, empty="There is no finding.")
 
-    door.show({"delivery": view, "counts": counts, "findings": findings}, write)
+    door.show({"delivery": view, "counts": counts, "effects": effects, "findings": findings}, write)
+
+
+@delivery.command("departures")
+@click.argument("delivery_id", metavar="DELIVERY")
+@with_org
+@with_needed_as
+@with_format
+@pass_door
+def list_departures(door: Door, delivery_id: str, organization_id: str, email: str) -> None:
+    """List whom a delivery that waits for a person would let go, MBIs masked; the look is recorded.
+
+    Example: rollcall delivery departures DELIVERY --org lakeside --as ada@lakeside.example
+    """
+    from service.workflows.effects import find_departures
+
+    rt = door.open_for(organization_id)
+    actor = find_actor(rt, organization_id, email)
+    found = find_departures(rt, organization_id, find_delivery_id(rt, organization_id, delivery_id), actor)
+    rows = [(item.npi, item.masked_mbi, "at once" if item.at_once else "absent, not yet let go") for item in found]
+    door.show(found, lambda: print_rows(("practitioner", "patient", "would be"), rows, empty="It leaves out nobody."))
 
 
 @delivery.command("decide")
@@ -252,6 +284,8 @@ def _print_delivery(view: DeliveryView) -> None:
         ("errors", view.error_count),
         ("warnings", view.warning_count),
     ]
+    if view.absent_count or view.ended_count:
+        record.append(("known but missing", f"{view.absent_count}, {view.ended_count} of them let go at once"))
     if view.file_error:
         record.append(("file error", view.file_error))
     if view.hold_reason:
@@ -263,3 +297,5 @@ def _print_delivery(view: DeliveryView) -> None:
         print_line("Its rows do not count until a person accepts it. Next: rollcall delivery decide --help")
     elif view.state == "rejected":
         print_line("None of its rows count. Next: correct the file and send it again.")
+    if view.file_error in _HEADING_ERRORS:
+        print_line(f"Or say which column is what: rollcall feed map {view.feed_id} --delivery {view.number} --org ORG")

@@ -41,9 +41,10 @@ def check_standing(from_at: datetime, until_at: datetime) -> None:
 def is_covered(change: Change, terms: StandingTerms, now: datetime) -> bool:
     """Answer whether a change may go under the standing authorisation.
 
-    Removals, reinstatements and overwrites never may. Held changes do not come here, and evidence is fresh already.
+    Removals, reinstatements, overwrites and changed MBIs never may. Held changes do not come here, and evidence is
+    fresh already.
     """
-    if now >= terms.until_at or change.kind not in _COVERED_KINDS:
+    if now >= terms.until_at or change.kind not in _COVERED_KINDS or change.is_rename:
         return False
     return not terms.npis or change.npi is None or change.npi in terms.npis
 

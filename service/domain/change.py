@@ -51,12 +51,17 @@ class PlannedPatient:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One call to DPC: a kind, the Group's practitioner (None for registrations) and whom it concerns."""
+    """One call to DPC: a kind, the Group's practitioner (None for registrations) and whom it concerns.
+
+    `is_rename` marks the two halves of a changed MBI, its new number added and its former one removed, which the guards
+    count apart from patients who come and go.
+    """
 
     kind: ChangeKind
     npi: str | None
     patients: tuple[PlannedPatient, ...]
     practitioners: tuple[str, ...] = ()
+    is_rename: bool = False
 
     @property
     def n(self) -> int:
@@ -82,6 +87,7 @@ LEFT_OUT_SENTENCES = {
     "stale_evidence": "The last delivery that lists the pair is too old to attest on.",
     "over_limit": "The Group would exceed the limit on patients per practitioner.",
     "not_ours": "The attribution was neither attested nor adopted by this service, so it is not removed.",
+    "former_number": "The patient has a new MBI; the former one goes once the new one is attributed.",
     "not_on_roster": "The attribution is active at DPC, but no accepted delivery lists the pair.",
     "nothing_desired": "No feed lists anybody at all; an empty roster never removes.",
     "lost_by_overwrite": "The attribution is active at DPC; the overwrite would end it.",
@@ -97,7 +103,7 @@ def keep_plain(mbi: str) -> str:
 
 def write_change(change: Change, conceal: Conceal = keep_plain) -> dict[str, Json]:
     """Answer a change as JSON values; with plain MBIs it is sealed wherever it is kept."""
-    return {
+    written: dict[str, Json] = {
         "kind": change.kind.value,
         "npi": change.npi,
         "practitioners": list(change.practitioners),
@@ -106,6 +112,7 @@ def write_change(change: Change, conceal: Conceal = keep_plain) -> dict[str, Jso
             for p in change.patients
         ],
     }
+    return written | {"rename": True} if change.is_rename else written
 
 
 def read_change(value: dict[str, object]) -> Change:
@@ -123,4 +130,5 @@ def read_change(value: dict[str, object]) -> Change:
             for mbi, patient_id, delivery, line, end in patients
         ),
         tuple(str(n) for n in practitioners),
+        value.get("rename") is True,
     )

@@ -71,7 +71,11 @@ def hold_changes(
     different people who let exactly those go. Removals over a limit wait while adds and renewals go on; adds over a
     limit wait while renewals go on.
     """
-    held = [*_hold_removals(changes, exposure, limits), *_hold_adds(changes, exposure, limits)]
+    held = [
+        *_hold_removals(changes, exposure, limits),
+        *_hold_adds(changes, exposure, limits),
+        *_hold_renames(changes, exposure, limits),
+    ]
     bound = [_bind(organization_id, conceal, *item) for item in held]
     waiting = tuple(h for h in bound if released.get(h.fingerprint, 0) < h.level.people_needed)
     stopped = {id(change) for h in waiting for change in h.changes}
@@ -131,6 +135,18 @@ def _hold_adds(changes: Sequence[Change], exposure: Exposure, limits: GuardLimit
             yield "adds-per-group", level, npi, reason, tuple(some)
 
 
+def _hold_renames(changes: Sequence[Change], exposure: Exposure, limits: GuardLimits) -> Iterable[_Unbound]:
+    """Changed MBIs are nobody's coming or going, but many at once are no accident of one card either."""
+    renames = [change for change in changes if change.is_rename]
+    for kind in (ChangeKind.ADD, ChangeKind.REMOVE):
+        for npi, some in _group_by_practitioner(c for c in renames if c.kind is kind).items():
+            n, base = sum(c.n for c in some), exposure.active.get(npi, 0)
+            level = _weigh(n, base, limits.adds_floor, limits.group_adds_hold, limits.group_adds_stop)
+            if level:
+                reason = f"{n} patients of practitioner {npi}, who has {base} active now, would change their MBI."
+                yield "renames-per-group", level, npi, reason, tuple(some)
+
+
 def _weigh(n: int, base: int, floor: int, hold_percent: int, stop_percent: int) -> Level | None:
     """Compare a count with `max(floor, percent of base)` for both levels; equal to the limit is still allowed."""
     if n > floor and 100 * n > stop_percent * base:
@@ -147,9 +163,13 @@ def _removal_reason(planned: int, lately: int, base: int, npi: str | None) -> st
 
 
 def _by_practitioner(changes: Sequence[Change], *kinds: ChangeKind) -> Mapping[str, list[Change]]:
+    return _group_by_practitioner(c for c in changes if c.kind in kinds and not c.is_rename)
+
+
+def _group_by_practitioner(changes: Iterable[Change]) -> Mapping[str, list[Change]]:
     found: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
-        if change.kind in kinds and change.npi:
+        if change.npi:
             found[change.npi].append(change)
     return found
 

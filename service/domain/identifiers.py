@@ -27,9 +27,11 @@ DISPLAY_SEPARATORS = " -\u2010\u2011\u2012\u2013\u2014\u2212\u00ad"
 PLACEHOLDERS = frozenset(
     {"UNKNOWN", "UNK", "N/A", "NA", "NONE", "NULL", "NIL", "NAN", "MISSING", "TBD", "-", "--", "?", "."}
 )
+LONGEST_SLUG = 40
 CARD_PREFIX = "80840"
 
 _ASCII_UPPER = str.maketrans(LETTERS.lower(), LETTERS)
+_NO_SEPARATORS = str.maketrans("", "", DISPLAY_SEPARATORS)
 _LOOSE = re.compile("".join(f"[{alphabet}]" for alphabet in LOOSE_ALPHABETS))
 _STRICT = re.compile("".join(f"[{alphabet}]" for alphabet in STRICT_ALPHABETS))
 _HICN = re.compile(r"[0-9]{9}[A-Z][A-Z0-9]?|[A-Z]{1,3}(?:[0-9]{6}|[0-9]{9})")
@@ -93,12 +95,11 @@ def _find_environment_fault(loose: str, environment: Environment) -> str | None:
 def _find_shape_fault(text: str) -> str:
     if not text or text in PLACEHOLDERS:
         return "mbi_missing"
-    if text.isascii():
-        compact = text.replace("-", "").replace(" ", "")
-        if _SSN.fullmatch(compact):
-            return "mbi_is_ssn"
-        if _HICN.fullmatch(compact):
-            return "mbi_is_hicn"
+    compact = text.translate(_NO_SEPARATORS)
+    if _SSN.fullmatch(compact):
+        return "mbi_is_ssn"
+    if _HICN.fullmatch(compact):
+        return "mbi_is_hicn"
     if _SCIENTIFIC.fullmatch(text) or text.startswith("#"):
         return "mbi_format"
     return "mbi_format" if len(text) == MBI_LENGTH else "mbi_length"
@@ -130,6 +131,11 @@ def find_npi_fault(text: str, environment: Environment) -> str | None:
     if environment is Environment.PRODUCTION and text[0] not in "12":
         return "npi_first_digit"
     return None
+
+
+def is_slug(text: str) -> bool:
+    """Answers whether a text may be the id of an organisation or a feed: lower-case letters, digits and hyphens."""
+    return text.isascii() and text.replace("-", "").isalnum() and text == text.lower() and len(text) <= LONGEST_SLUG
 
 
 def is_npi(value: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import median
 
+from service.domain.feeds import FeedSettings
 from service.domain.guards import Level
 
 
@@ -20,8 +21,37 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a file does to the claims of its feed about one practitioner, or about all of them together.
+
+    `known` patients were claimed before, `listed` are in the file, `added` of them are new; `absent` were claimed and
+    are missing now, `ended` would be let go at once: by an explicit removal, or because they were absent before.
+    """
+
+    known: int = 0
+    listed: int = 0
+    added: int = 0
+    absent: int = 0
+    ended: int = 0
+
+    def __add__(self, other: Effect) -> Effect:
+        return Effect(
+            self.known + other.known,
+            self.listed + other.listed,
+            self.added + other.added,
+            self.absent + other.absent,
+            self.ended + other.ended,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the guards look at: counts and times of one file, nothing about any patient."""
+    """What the guards look at: counts and times of one file, nothing about any patient.
+
+    `sequence_taken` says that another delivery has the number; `odd_patients` have rows that differ, or more than five
+    practitioners; `unknown_npis` are practitioners whom the organisation has never named; `shared_patients` is the
+    estimated number of patients who are also on the roster of the one other organisation that has most of them.
+    """
 
     file_error: str | None
     data_rows: int
@@ -31,19 +61,42 @@ class FileFacts:
     received_at: datetime
     as_of_at: datetime | None
     is_snapshot: bool
+    declared_count: int | None = None
+    sequence: str | None = None
+    sequence_taken: bool = False
+    patients: int = 0
+    odd_patients: int = 0
+    shared_patients: int = 0
+    npis: int = 0
+    unknown_npis: tuple[str, ...] = ()
+    effect: Effect = Effect()
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Earlier accepted deliveries of the same feed, newest first: snapshot row counts, newest as-of time."""
+    """Earlier accepted deliveries of the same feed, newest first: snapshot row counts, newest as-of time, sequences.
+
+    `declares_count` says that every one of them stated its number of rows.
+    """
 
     row_counts: Sequence[int] = ()
     last_as_of_at: datetime | None = None
+    sequences: Sequence[str] = ()
+    declares_count: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One reason to wait: the rule, how many people it takes, and one sentence for people."""
+
+    code: str
+    level: Level
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict with its rule, its level (None unless held) and one sentence for people."""
+    """The verdict with its gravest doubt (None unless held or rejected), and all doubts in one text for people."""
 
     verdict: Verdict
     code: str | None = None
@@ -59,82 +112,217 @@ HELD_FILE_ERRORS = {
 }
 """File errors that a person may still want to look at; every other file error rejects the delivery."""
 
-FEWER_ROWS_HOLD, FEWER_ROWS_STOP = 10, 30
-MORE_ROWS_HOLD, MORE_ROWS_STOP = 25, 100
-REJECTED_ROWS_HOLD, REJECTED_ROWS_STOP = 1, 5
+REMOVAL_RULES = frozenset({"blind_errors", "partial_input", "many_removals"})
+"""Doubts about whom an accepted file leaves out: it counts, but it lets nobody go until a person says so."""
+FEWER_ROWS_STOP, MORE_ROWS_STOP = 30, 100
+REJECTED_ROWS_STOP = 5
 MOST_OF_THE_FILE = 50
-ROWS_FLOOR = 5
-"""Row counts are compared in percent with the median of the last five snapshots, once more than five rows differ."""
+FLOOR = 5
+"""Percentages count once more than five rows or patients are meant: one of seven is no seventh of a clinic."""
+KEPT_HOLD, KEPT_STOP = 90, 50
+SHARED_HOLD, SHARED_STOP = 20, 50
+ODD_HOLD, ODD_STOP = 0.5, 5
+UNKNOWN_NPIS_STOP = 5
+MANY_PRACTITIONERS = 5
+"""A patient with more practitioners than this is odd."""
 AGE_HOLD, AGE_STOP = timedelta(hours=48), timedelta(days=7)
 AHEAD = timedelta(hours=1)
 """How far the sender's clock may run ahead of ours."""
+_NO_SETTINGS = FeedSettings()
 
 
-def judge_delivery(facts: FileFacts, history: History) -> Judgement:
-    """Answer whether a delivery counts now, waits for a person, or is refused.
+def judge_delivery(facts: FileFacts, history: History, settings: FeedSettings = _NO_SETTINGS) -> Judgement:
+    """Answer whether a delivery counts now, waits for a person, or is refused (limits: reliability S6.5).
 
-    Of several doubts the first that needs two people is named, else the first that needs one. Evidence of a held
-    delivery does not count until a person accepts it; earlier evidence does, while it is fresh. A file dated in the
-    future is refused, because nobody could accept it without making its evidence fresh for longer than it is.
+    Of several doubts the first that needs two people names the hold, else the first that needs one; the reason tells
+    them all. Evidence of a held delivery does not count until a person accepts it; earlier evidence does, while it is
+    fresh. A file dated in the future is refused, because nobody could accept it without making its evidence fresh for
+    longer than it is.
     """
     if facts.file_error and facts.file_error not in HELD_FILE_ERRORS:
         return Judgement(Verdict.REJECTED, facts.file_error, None, f"The file cannot be used: {facts.file_error}.")
     if facts.as_of_at and facts.as_of_at - facts.received_at > AHEAD:
         return Judgement(Verdict.REJECTED, "future_input", None, "The file says that it was made in the future.")
     if facts.file_error:
-        return _hold(facts.file_error, Level.HOLD, HELD_FILE_ERRORS[facts.file_error])
-    doubts = [doubt(facts, history) for doubt in (_doubt_age, _doubt_zero, _doubt_rows, _doubt_errors)]
-    found = [judgement for judgement in doubts if judgement]
-    grave = [judgement for judgement in found if judgement.level is Level.HARD_STOP]
-    return next(iter(grave + found), Judgement(Verdict.ACCEPTED))
+        return Judgement(Verdict.HELD, facts.file_error, Level.HOLD, HELD_FILE_ERRORS[facts.file_error])
+    found = [doubt for find in _DOUBTS if (doubt := find(facts, history, settings))]
+    if not found:
+        return Judgement(Verdict.ACCEPTED)
+    found.sort(key=lambda doubt: doubt.level is not Level.HARD_STOP)  # stable: the gravest first, else in their order
+    reasons = [doubt.reason for doubt in found]
+    return Judgement(Verdict.HELD, found[0].code, found[0].level, " ".join([*reasons, _tell_effect(facts)]))
 
 
-def _doubt_age(facts: FileFacts, history: History) -> Judgement | None:
-    if facts.as_of_at is None:
+def doubt_removals(facts: FileFacts, signal: str, blind: int, settings: FeedSettings) -> Doubt | None:
+    """Answer why an accepted file lets nobody go until a person says so, None when nothing speaks against it.
+
+    `signal` is what the file says of itself (feeds 7.2), `blind` counts its rows of which nobody knows whom they are
+    about: one of them may be any patient who seems absent. Nothing is suspended where nothing would be removed.
+    """
+    effect = facts.effect
+    n = max(effect.absent, effect.ended)
+    if n == 0:
         return None
-    if history.last_as_of_at and facts.as_of_at < history.last_as_of_at:
-        return _hold("stale_input", Level.HOLD, HELD_FILE_ERRORS["stale_input"])
-    age = facts.received_at - facts.as_of_at
-    if age > AGE_HOLD:
-        level = Level.HARD_STOP if age > AGE_STOP else Level.HOLD
-        return _hold("old_input", level, f"The file was made {age.days} days before it was received.")
+    told = f"Nobody was let go. {_tell_effect(facts)}"
+    if blind:
+        return Doubt("blind_errors", Level.HOLD, f"{_count(blind, 'row')} could be about anybody. {told}")
+    if facts.is_snapshot and signal in ("delta", "partial"):
+        return Doubt(
+            "partial_input", Level.HOLD, f"The file says of itself that it is not everybody ({signal}). {told}"
+        )
+    if _exceeds(effect, settings):
+        return Doubt("many_removals", Level.HOLD, f"The file removes more than this feed may by itself. {told}")
     return None
 
 
-def _doubt_zero(facts: FileFacts, history: History) -> Judgement | None:
+def _exceeds(effect: Effect, settings: FeedSettings) -> bool:
+    if settings.max_removals is not None and effect.ended > settings.max_removals:
+        return True
+    percent = settings.max_removal_percent
+    return percent is not None and effect.ended > FLOOR and 100 * effect.ended > percent * effect.known
+
+
+def _tell_effect(facts: FileFacts) -> str:
+    effect = facts.effect
+    if not max(effect.absent, effect.ended):
+        return "It would let nobody go."
+    at_once = f"{effect.ended} at once" if effect.ended else "nobody at once"
+    return (
+        f"Of {_count(effect.known, 'patient')} known to this feed {effect.absent} are missing, {at_once} to be let go."
+    )
+
+
+def _doubt_order(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    """A file older than the last, by its date or by its number; a number that repeats, or skips one of a series."""
+    if facts.sequence_taken:
+        return Doubt("sequence_repeats", Level.HOLD, "Another file of this feed has the same number.")
+    if facts.as_of_at and history.last_as_of_at and facts.as_of_at < history.last_as_of_at:
+        return Doubt("stale_input", Level.HOLD, HELD_FILE_ERRORS["stale_input"])
+    numbers = [int(text) for text in history.sequences if text.isdecimal()]
+    if facts.sequence is None or not facts.sequence.isdecimal() or not numbers:
+        return None
+    number, last = int(facts.sequence), numbers[0]
+    if number < last:
+        return Doubt("stale_input", Level.HOLD, HELD_FILE_ERRORS["stale_input"])
+    if len(numbers) > 1 and last == numbers[1] + 1 and number > last + 1:
+        return Doubt("sequence_gap", Level.HOLD, f"The last file had the number {last}, this one has {number}.")
+    return None
+
+
+def _doubt_age(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    if facts.as_of_at is None:
+        return None
+    age = facts.received_at - facts.as_of_at
+    if age <= AGE_HOLD:
+        return None
+    level = Level.HARD_STOP if age > AGE_STOP else Level.HOLD
+    return Doubt("old_input", level, f"The file was made {age.days} days before it was received.")
+
+
+def _doubt_zero(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
     if facts.present or facts.removed:
         return None
-    return _hold("zero_rows", Level.HARD_STOP, "The file holds no valid row at all.")
+    return Doubt("zero_rows", Level.HARD_STOP, "The file holds no valid row at all.")
 
 
-def _doubt_rows(facts: FileFacts, history: History) -> Judgement | None:
+def _doubt_count(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    if facts.declared_count is not None or not (settings.expects_count or history.declares_count):
+        return None
+    who = "This feed's files must" if settings.expects_count else "Earlier files of this feed did"
+    reason = f"{who} say how many rows they hold; this one does not, so its end may be missing."
+    return Doubt("count_missing", Level.HOLD, reason)
+
+
+def _doubt_rows(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    if facts.data_rows < settings.min_rows:
+        reason = f"The file has {_count(facts.data_rows, 'row')}; this feed never has fewer than {settings.min_rows}."
+        return Doubt("rows_down", Level.HOLD, reason)
     if not (facts.is_snapshot and history.row_counts):
         return None
     usual = median(history.row_counts[:5])
     change = facts.data_rows - usual
-    if abs(change) <= ROWS_FLOOR or not usual:
+    if abs(change) <= FLOOR or not usual:
         return None
     percent = 100 * change / usual
-    if percent < -FEWER_ROWS_HOLD:
-        level = Level.HARD_STOP if percent < -FEWER_ROWS_STOP else Level.HOLD
-        return _hold("rows_down", level, f"The file has {facts.data_rows} rows; the last ones had about {usual:.0f}.")
-    if percent > MORE_ROWS_HOLD:
-        level = Level.HARD_STOP if percent > MORE_ROWS_STOP else Level.HOLD
-        return _hold("rows_up", level, f"The file has {facts.data_rows} rows; the last ones had about {usual:.0f}.")
+    reason = f"The file has {_count(facts.data_rows, 'row')}; the last ones had about {usual:.0f}."
+    if percent < -settings.rows_down_percent:
+        return Doubt("rows_down", _weigh(-percent, FEWER_ROWS_STOP), reason)
+    if percent > settings.rows_up_percent:
+        return Doubt("rows_up", _weigh(percent, MORE_ROWS_STOP), reason)
     return None
 
 
-def _doubt_errors(facts: FileFacts, history: History) -> Judgement | None:
+def _doubt_errors(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
     if not facts.data_rows:
         return None
     percent = 100 * facts.errors / facts.data_rows
-    if facts.errors <= ROWS_FLOOR and percent <= MOST_OF_THE_FILE:
+    if facts.errors <= FLOOR and percent <= MOST_OF_THE_FILE:
         return None
-    if percent <= REJECTED_ROWS_HOLD:
+    if percent <= settings.rejected_percent:
         return None
-    level = Level.HARD_STOP if percent > REJECTED_ROWS_STOP else Level.HOLD
-    return _hold("rejected_rows", level, f"{facts.errors} of {facts.data_rows} rows cannot be read.")
+    reason = f"{facts.errors} of {facts.data_rows} rows cannot be read."
+    return Doubt("rejected_rows", _weigh(percent, REJECTED_ROWS_STOP), reason)
 
 
-def _hold(code: str, level: Level, reason: str) -> Judgement:
-    return Judgement(Verdict.HELD, code, level, reason)
+def _doubt_kept(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    """How many of the patients whom this feed knew are still there: another clinic's file has the right length."""
+    known, absent = facts.effect.known, facts.effect.absent
+    if not facts.is_snapshot or absent <= FLOOR:
+        return None
+    kept = 100 * (known - absent) / known
+    if kept >= KEPT_HOLD:
+        return None
+    level = Level.HARD_STOP if kept < KEPT_STOP else Level.HOLD
+    return Doubt("patients_missing", level, f"Only {known - absent} of the {known} patients known so far are in it.")
+
+
+def _doubt_tenant(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    if facts.shared_patients <= FLOOR or not facts.patients:
+        return None
+    percent = 100 * facts.shared_patients / facts.patients
+    if percent <= SHARED_HOLD:
+        return None
+    reason = f"About {percent:.0f} % of its patients are on the roster of another organisation here."
+    return Doubt("other_organization", _weigh(percent, SHARED_STOP), reason)
+
+
+def _doubt_practitioners(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    unknown = len(facts.unknown_npis)
+    if not unknown:
+        return None
+    named = ", ".join(facts.unknown_npis[:3]) + (" and others" if unknown > 3 else "")
+    level = Level.HARD_STOP if unknown > FLOOR and 100 * unknown > UNKNOWN_NPIS_STOP * facts.npis else Level.HOLD
+    reason = f"{_count(unknown, 'practitioner')} in it {'was' if unknown == 1 else 'were'} never named before: {named}."
+    return Doubt("unknown_practitioners", level, reason)
+
+
+def _doubt_odd(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    if facts.odd_patients <= FLOOR or not facts.patients:
+        return None
+    percent = 100 * facts.odd_patients / facts.patients
+    if percent <= ODD_HOLD:
+        return None
+    reason = f"{facts.odd_patients} patients have rows that differ, or more than {MANY_PRACTITIONERS} practitioners."
+    return Doubt("odd_patients", _weigh(percent, ODD_STOP), reason)
+
+
+_DOUBTS: tuple[Callable[[FileFacts, History, FeedSettings], Doubt | None], ...] = (
+    _doubt_order,
+    _doubt_age,
+    _doubt_zero,
+    _doubt_tenant,
+    _doubt_count,
+    _doubt_rows,
+    _doubt_kept,
+    _doubt_errors,
+    _doubt_odd,
+    _doubt_practitioners,
+)
+
+
+def _weigh(percent: float, stop: int) -> Level:
+    return Level.HARD_STOP if percent > stop else Level.HOLD
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"

@@ -46,11 +46,15 @@ class Reconciliation:
 class _Draft:
     """One practitioner's changes while they are being collected, by kind, in roster order."""
 
-    added: list[PlannedPatient]
-    reinstated: list[PlannedPatient]
-    renewed: list[PlannedPatient]
-    removed: list[PlannedPatient]
-    left_out: list[LeftOut]
+    added: list[PlannedPatient] = field(default_factory=list)
+    reinstated: list[PlannedPatient] = field(default_factory=list)
+    renewed: list[PlannedPatient] = field(default_factory=list)
+    removed: list[PlannedPatient] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    renumbered: list[PlannedPatient] = field(default_factory=list)
+    """Added under the new MBI of a patient whose former one is active."""
+    retired: list[PlannedPatient] = field(default_factory=list)
+    """Removed because the patient is active under a new MBI."""
 
 
 def reconcile(desired: Sequence[Panel], observed: Observed, now: datetime, policy: Policy) -> Reconciliation:
@@ -58,7 +62,8 @@ def reconcile(desired: Sequence[Panel], observed: Observed, now: datetime, polic
 
     1. Register practitioners and patients that DPC does not know and that are described.
     2. Create a Group, with its first patients, for a practitioner who has none.
-    3. Remove, then add, reinstate and renew, one Group after another.
+    3. Remove, then add, reinstate and renew, one Group after another. A patient with a new MBI is added under it first;
+       the former one goes when DPC shows the new one as active.
 
     Only pairs with fresh evidence are attested; only attributions that are ours are removed; nobody at all is removed
     while the whole desired state is empty. What does not fit under the limit is left out by rule: existing patients
@@ -74,6 +79,7 @@ def reconcile(desired: Sequence[Panel], observed: Observed, now: datetime, polic
         for npi, draft in drafts.items():
             has_group = _find_group(npi, observed).group_id is not None
             changes.extend(_group_changes(kind, npi, draft, has_group, policy.call_size))
+            changes.extend(_rename_changes(kind, npi, draft, policy.call_size))
     left_out = [item for draft in drafts.values() for item in draft.left_out]
     return Reconciliation(tuple(changes), tuple(left_out))
 
@@ -110,7 +116,7 @@ def build_overwrite(panel: Panel, observed: Observed, now: datetime, policy: Pol
         )
     if len(listed) > policy.patient_limit:
         raise InvalidInput(f"{len(listed)} patients do not fit under the limit of {policy.patient_limit}.")
-    draft = _Draft(listed, [], [], [], left_out)
+    draft = _Draft(added=listed, left_out=left_out)
     overwrite = Change(ChangeKind.OVERWRITE, panel.npi, tuple(listed))
     return Reconciliation((*_register({panel.npi: draft}, observed, policy), overwrite), tuple(left_out))
 
@@ -123,7 +129,7 @@ def _name_lost(group: Group, listed: set[str], now: datetime) -> Iterator[LeftOu
 
 
 def _draft_panel(panel: Panel, observed: Observed, now: datetime, policy: Policy, may_remove: bool) -> _Draft:
-    draft = _Draft([], [], [], [], [])
+    draft = _Draft()
     if panel.npi in observed.doubled:
         draft.left_out.append(LeftOut(panel.npi, None, "two_groups"))
         return draft
@@ -133,6 +139,7 @@ def _draft_panel(panel: Panel, observed: Observed, now: datetime, policy: Policy
         _draft_wanted(draft, panel.npi, claim, known.get(claim.mbi), observed, now, policy)
     for claim in _in_roster_order(panel.ended.values()):
         _draft_ended(draft, panel.npi, claim, known.get(claim.mbi), now, may_remove)
+    _draft_renames(draft, panel, known, now)
     claimed = panel.wanted.keys() | panel.ended.keys()
     for attribution in group.attributions:
         if attribution.mbi not in claimed and judge(attribution, now) is Status.ACTIVE:
@@ -180,6 +187,22 @@ def _draft_ended(
         )
 
 
+def _draft_renames(draft: _Draft, panel: Panel, known: Mapping[str, Attribution], now: datetime) -> None:
+    """Take the two halves of a changed MBI out of the adds and removals: nobody has come, and nobody has left."""
+
+    def is_active(mbi: str) -> bool:
+        return mbi in known and judge(known[mbi], now) is Status.ACTIVE
+
+    followed = {new for old, new in panel.renamed.items() if is_active(old)}
+    draft.renumbered = [p for p in draft.added if p.mbi in followed]
+    draft.added = [p for p in draft.added if p.mbi not in followed]
+    former = [p for p in draft.removed if p.mbi in panel.renamed]
+    draft.removed = [p for p in draft.removed if p.mbi not in panel.renamed]
+    draft.retired = [p for p in former if is_active(panel.renamed[p.mbi])]
+    waiting = (p for p in former if not is_active(panel.renamed[p.mbi]))
+    draft.left_out.extend(LeftOut(panel.npi, p.mbi, "former_number") for p in waiting)
+
+
 def _why_not_attested(claim: Claim, npi: str, observed: Observed, now: datetime, policy: Policy) -> str | None:
     if not is_evidence_fresh(claim, now, policy):
         return "stale_evidence"
@@ -199,8 +222,10 @@ def _plan_patient(claim: Claim, observed: Observed, attribution: Attribution | N
 def _keep_under_limit(draft: _Draft, group: Group, policy: Policy) -> None:
     """Drop what `$add` would be refused for: it counts every stored patient, inactive ones too (contract-v1 9.4)."""
     room = policy.patient_limit - len(group.attributions)
-    over = draft.added[max(room, 0) :]
-    del draft.added[max(room, 0) :]
+    after = max(room - len(draft.renumbered), 0)
+    over = [*draft.renumbered[max(room, 0) :], *draft.added[after:]]
+    del draft.renumbered[max(room, 0) :]
+    del draft.added[after:]
     if room < 0:
         over = [*draft.renewed, *draft.reinstated, *over]
         draft.renewed, draft.reinstated = [], []
@@ -208,7 +233,7 @@ def _keep_under_limit(draft: _Draft, group: Group, policy: Policy) -> None:
 
 
 def _register(drafts: Mapping[str, _Draft], observed: Observed, policy: Policy) -> Iterator[Change]:
-    attested = {npi: [*d.added, *d.reinstated, *d.renewed] for npi, d in drafts.items()}
+    attested = {npi: [*d.renumbered, *d.added, *d.reinstated, *d.renewed] for npi, d in drafts.items()}
     npis = [npi for npi, patients in attested.items() if patients and npi not in observed.practitioners]
     for some in _cut(npis, policy.call_size):
         yield Change(ChangeKind.REGISTER, None, (), practitioners=tuple(some))
@@ -227,6 +252,12 @@ def _group_changes(kind: ChangeKind, npi: str, draft: _Draft, has_group: bool, c
     }[kind]
     for part in _cut(patients, call_size):
         yield Change(kind, npi, tuple(part))
+
+
+def _rename_changes(kind: ChangeKind, npi: str, draft: _Draft, call_size: int) -> Iterator[Change]:
+    patients = {ChangeKind.ADD: draft.renumbered, ChangeKind.REMOVE: draft.retired}.get(kind, [])
+    for part in _cut(patients, call_size):
+        yield Change(kind, npi, tuple(part), is_rename=True)
 
 
 def _find_group(npi: str, observed: Observed) -> Group:

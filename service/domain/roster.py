@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +25,59 @@ class Claim:
     ended: bool = False
 
 
+Renames = Mapping[str, str]
+"""A patient's former MBI to the present one; a present one is never a former one (see `resolve_renames`)."""
+NO_RENAMES: Renames = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One practitioner's part of the roster: the claims of all feeds united, one per patient."""
+    """One practitioner's part of the roster: the claims of all feeds united, one per patient.
+
+    `renamed` names the wanted patients who had another MBI before: the former number is among `ended`, but whoever had
+    it has not left.
+    """
 
     npi: str
     wanted: Mapping[str, Claim]
     ended: Mapping[str, Claim]
+    renamed: Renames = field(default_factory=dict, repr=False)
 
 
-def build_panel(npi: str, claims_by_feed: Mapping[str, Iterable[Claim]]) -> Panel:
+def build_panel(npi: str, claims_by_feed: Mapping[str, Iterable[Claim]], renames: Renames = NO_RENAMES) -> Panel:
     """Unite the feeds: a patient is wanted while any feed claims it, ended when every feed that knew it has let go.
 
-    Of several claims the one with the newest evidence stands (feeds of one organisation never cancel one another).
+    Of several claims the one with the newest evidence stands (feeds of one organisation never cancel one another). A
+    claim under a former MBI is one under the present MBI.
     """
     wanted: dict[str, Claim] = {}
     ended: dict[str, Claim] = {}
     for claims in claims_by_feed.values():
-        for claim in claims:
+        for given in claims:
+            claim = replace(given, mbi=renames[given.mbi]) if given.mbi in renames else given
             side = ended if claim.ended else wanted
             known = side.get(claim.mbi)
             if known is None or _rank(claim) > _rank(known):
                 side[claim.mbi] = claim
+    renamed = {old: new for old, new in renames.items() if new in wanted}
     let_go = {mbi: claim for mbi, claim in ended.items() if mbi not in wanted}
-    return Panel(npi, wanted, let_go)
+    let_go |= {old: replace(wanted[new], mbi=old, ended=True) for old, new in renamed.items()}
+    return Panel(npi, wanted, let_go, renamed)
+
+
+def resolve_renames(changes: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Answer for each former MBI the one that is current after all changes, told oldest first.
+
+    A later change stands against an earlier one, so that a mistake can be taken back by the opposite message.
+    """
+    current: dict[str, str] = {}
+    for old, new in changes:
+        if old == new:
+            continue
+        current.pop(new, None)  # whoever gets a number has it now
+        current = {former: new if present == old else present for former, present in current.items()}
+        current[old] = new
+    return current
 
 
 def _rank(claim: Claim) -> tuple[datetime, int, int]:
@@ -90,6 +120,25 @@ def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_be
     for mbi, line in delivered.present.items():
         claims[mbi] = Claim(mbi, delivered.delivery, line, delivered.evidence_at)
     claims.update(newer)
+    return tuple(claims[mbi] for mbi in sorted(claims))
+
+
+def fold_redelivery(
+    known: Iterable[Claim], before: Iterable[Claim], delivered: DeliveredPanel, absences_before_removal: int
+) -> tuple[Claim, ...]:
+    """Fold a snapshot that replaces the last one of the same date as a whole (feed contract 3.1 and 7.3).
+
+    `before` are the claims as they were before the replaced file came. Whom only the replaced file listed is gone at
+    once: nothing else ever claimed them. All others are as if the replaced file had never been. While removals do not
+    count, the file is folded like any other.
+    """
+    if not delivered.removals_count:
+        return fold_delivery(known, delivered, absences_before_removal)
+    claims = {claim.mbi: claim for claim in fold_delivery(before, delivered, absences_before_removal)}
+    for claim in known:
+        if claim.mbi not in claims:
+            kept = claim.ended or claim.mbi in delivered.protected
+            claims[claim.mbi] = claim if kept else replace(claim, delivery=delivered.delivery, line=0, ended=True)
     return tuple(claims[mbi] for mbi in sorted(claims))
 
 

@@ -36,9 +36,14 @@ def load_feed(connection: Connection, organization_id: str, feed_id: str) -> Fee
     return load_value(connection, feeds, Feed, feeds.c.organization_id == organization_id, feeds.c.id == feed_id)
 
 
-def find_feeds(connection: Connection, organization_id: str) -> list[Feed]:
-    """Answer the feeds of an organisation, by id."""
-    return find_values(connection, feeds, Feed, feeds.c.organization_id == organization_id, order_by=[feeds.c.id])
+def find_feeds(
+    connection: Connection, organization_id: str, *, after: str | None = None, limit: int | None = None
+) -> list[Feed]:
+    """Answer the feeds of an organisation, by id; `after` is the id of the last one on the page before."""
+    where = [feeds.c.organization_id == organization_id]
+    if after is not None:
+        where.append(feeds.c.id > after)
+    return find_values(connection, feeds, Feed, *where, order_by=[feeds.c.id], limit=limit)
 
 
 def update_feed(connection: Connection, organization_id: str, feed_id: str, **changes: Any) -> Feed:

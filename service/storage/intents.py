@@ -37,6 +37,7 @@ class Intent:
     state: str = "planned"
     digest: str
     n: int
+    is_rename: bool | None = False
     created_at: datetime
     updated_at: datetime
 
@@ -212,12 +213,13 @@ def find_refused_npis(connection: Connection, organization_id: str) -> frozenset
 
 
 def count_landed(connection: Connection, organization_id: str, kind: str, *, since: datetime) -> dict[str, int]:
-    """Answer how many patients landed intents of a kind concerned since a moment, by NPI."""
+    """Answer how many patients landed intents of a kind concerned since a moment, by NPI; changed MBIs count apart."""
     statement = (
         select(intents.c.npi, func.sum(intents.c.n))
         .where(
             intents.c.organization_id == organization_id,
             intents.c.kind == kind,
+            intents.c.is_rename.is_not(True),
             intents.c.state == "landed",
             intents.c.updated_at >= since,
         )

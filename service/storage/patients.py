@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from json.encoder import encode_basestring as quote
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, bindparam, func, select, update
 
-from service.domain.demographics import is_registrable_patient
+from service.domain.demographics import is_contradiction, is_registrable_patient
 from service.storage.rows import in_batches
 from service.storage.sealing import OrganizationKeys
 from service.storage.tables.rosters import patient as patients
@@ -36,12 +36,30 @@ class PatientIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PatientRow:
-    """One patient as stored; `dpc_id` is None until DPC knows the patient."""
+    """One patient as stored; `dpc_id` is None until DPC knows the patient, `told_by` until a feed described them."""
 
     id: str
     dpc_id: str | None
     described: bool
     identity: PatientIdentity = field(repr=False)
+    told_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Who tells of patients: a delivery of a feed, and when."""
+
+    feed: str
+    delivery: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """How many rows were written, and the MBIs about which another feed has told something else."""
+
+    written: int
+    contradicted: tuple[str, ...] = field(default=(), repr=False)
 
 
 def upsert_patients(
@@ -49,30 +67,27 @@ def upsert_patients(
     keys: OrganizationKeys,
     organization_id: str,
     identities: Iterable[PatientIdentity],
-    delivery: int,
-    *,
-    now: datetime,
-) -> int:
+    telling: Telling,
+) -> Upserted:
     """Add patients that are new and rewrite the identity of those that this delivery describes anew.
 
-    Answers how many rows were written. What a delivery is silent about stays as it is known.
+    What a delivery is silent about stays as it is known. A feed corrects what it has told itself; what another one has
+    told it only completes, and where it contradicts that in birth date or family name, nothing is changed: two feeds
+    would rewrite one another each night. The MBI alone says who it is.
     """
-    written = 0
+    written, contradicted = 0, []
     latest = {identity.mbi: identity for identity in identities}
     for batch in in_batches(latest.values()):
         told = _index(keys, batch)
         known = _find_known(connection, organization_id, told)
-        fresh = [(index, one) for index, one in told.items() if index not in known]
-        anew = {
-            known[index].id: one
-            for index, one in told.items()
-            if index in known and one.digest not in (None, known[index].digest)
-        }
-        changed = _find_changed(connection, keys, organization_id, anew)
-        _insert_patients(connection, keys, organization_id, fresh, delivery, now)
-        _rewrite_identities(connection, keys, organization_id, changed, now)
+        fresh, anew, repeated = _sort_told(told, known)
+        changed, otherwise = _compare_told(connection, keys, organization_id, anew, telling.feed)
+        _insert_patients(connection, keys, organization_id, fresh, telling)
+        _rewrite_identities(connection, keys, organization_id, changed, telling.at)
+        _name_teller(connection, organization_id, repeated, telling.feed)
         written += len(fresh) + len(changed)
-    return written
+        contradicted += otherwise
+    return Upserted(written, tuple(contradicted))
 
 
 def find_patients_by_mbi(
@@ -136,14 +151,14 @@ def count_patients(connection: Connection, organization_id: str) -> int:
 
 
 def _select_patients(organization_id: str) -> Any:
-    return select(patients.c.id, patients.c.dpc_id, patients.c.described, patients.c.identity).where(
-        patients.c.organization_id == organization_id
-    )
+    return select(
+        patients.c.id, patients.c.dpc_id, patients.c.described, patients.c.identity, patients.c.told_by
+    ).where(patients.c.organization_id == organization_id)
 
 
 def _open_row(keys: OrganizationKeys, row: Any) -> PatientRow:
     identity = _read_identity(keys.unseal("patient", "identity", row.id, row.identity))
-    return PatientRow(row.id, row.dpc_id, row.described, identity)
+    return PatientRow(row.id, row.dpc_id, row.described, identity, row.told_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +169,31 @@ class _Told:
     digest: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """Which patient it is, and the digest of what was last told anew."""
+class _Known(NamedTuple):
+    """Which patient it is, the digest of what was last told anew, and the feed that told it, if that was recorded."""
 
     id: str
     digest: bytes | None
+    told_by: str | None
+
+
+def _sort_told(
+    told: Mapping[bytes, _Told], known: Mapping[bytes, _Known]
+) -> tuple[list[tuple[bytes, _Told]], dict[str, _Told], list[str]]:
+    """Answer who is new, who is described anew (by id), and who is described as before, by nobody knows whom (ids).
+
+    Nothing is opened for this: most of a roster is as it was the day before.
+    """
+    fresh, anew, repeated = [], {}, []
+    for index, one in told.items():
+        row = known.get(index)
+        if row is None:
+            fresh.append((index, one))
+        elif one.digest is not None and one.digest != row.digest:
+            anew[row.id] = one
+        elif one.digest is not None and row.told_by is None:
+            repeated.append(row.id)
+    return fresh, anew, repeated
 
 
 def _index(keys: OrganizationKeys, batch: Sequence[PatientIdentity]) -> dict[bytes, _Told]:
@@ -177,7 +211,7 @@ def _says_something(identity: PatientIdentity) -> bool:
 
 @cache
 def _select_known() -> Any:
-    return select(patients.c.mbi_index, patients.c.id, patients.c.identity_digest).where(
+    return select(patients.c.mbi_index, patients.c.id, patients.c.identity_digest, patients.c.told_by).where(
         patients.c.organization_id == bindparam("of_organization"),
         patients.c.mbi_index.in_(bindparam("of_indexes", expanding=True)),
     )
@@ -190,37 +224,55 @@ def _find_known(connection: Connection, organization_id: str, indexes: Iterable[
     else:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         rows = connection.exec_driver_sql(_KNOWN_POSTGRESQL, (list(indexes), organization_id))
-    return {bytes(index): _Known(id_, digest) for index, id_, digest in rows}
+    return {bytes(index): _Known(id_, digest, told_by) for index, id_, digest, told_by in rows}
 
 
 _KNOWN_POSTGRESQL = (
-    "SELECT found.mbi_index, found.id, found.identity_digest FROM unnest(%s::bytea[]) AS asked(mbi_index)"
-    " CROSS JOIN LATERAL (SELECT mbi_index, id, identity_digest FROM patient"
+    "SELECT found.mbi_index, found.id, found.identity_digest, found.told_by"
+    " FROM unnest(%s::bytea[]) AS asked(mbi_index)"
+    " CROSS JOIN LATERAL (SELECT mbi_index, id, identity_digest, told_by FROM patient"
     " WHERE organization_id = %s AND mbi_index = asked.mbi_index LIMIT 1) AS found"
 )
 """One look-up a patient: while a first roster fills the table, the statistics say that reading all of it is cheap."""
 
 
-def _find_changed(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, told: Mapping[str, _Told]
-) -> list[tuple[str, PatientIdentity, bytes | None]]:
-    """Answer id, completed identity and digest of those patients, named by id, about whom something new was told."""
-    changed = []
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What is known of a patient from now on, the digest of what was told, and the feed that answers for it."""
+
+    id: str
+    identity: PatientIdentity
+    digest: bytes | None
+    told_by: str | None
+
+
+def _compare_told(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, told: Mapping[str, _Told], feed: str
+) -> tuple[list[_Changed], list[str]]:
+    """Answer what is new about these patients, named by id, and the MBIs about which another feed told otherwise."""
+    changed, contradicted = [], []
     for id_, row in find_patients_by_id(connection, keys, organization_id, told).items():
-        merged = _merge(row.identity, told[id_].identity)
+        said = told[id_]
+        is_foreign = row.told_by not in (None, feed)
+        if is_foreign and is_contradiction(row.identity, said.identity):
+            contradicted.append(row.identity.mbi)
+            continue
+        # The first feed to describe a patient fully answers for the patient from then on.
+        leads = not is_foreign or (said.identity.is_described() and not row.described)
+        merged = _complete(said.identity, row.identity) if leads else _complete(row.identity, said.identity)
         if merged != row.identity:
-            changed.append((id_, merged, told[id_].digest))
-    return changed
+            changed.append(_Changed(id_, merged, said.digest, feed if leads else row.told_by))
+    return changed, contradicted
 
 
-def _merge(known: PatientIdentity, told: PatientIdentity) -> PatientIdentity:
-    """Take what was told; where that is silent, what is known stays."""
+def _complete(identity: PatientIdentity, other: PatientIdentity) -> PatientIdentity:
+    """Answer the identity; where it is silent, what the other says."""
     return PatientIdentity(
-        told.mbi,
-        told.given or known.given,
-        told.family or known.family,
-        told.birth_on or known.birth_on,
-        told.gender or known.gender,
+        identity.mbi,
+        identity.given or other.given,
+        identity.family or other.family,
+        identity.birth_on or other.birth_on,
+        identity.gender or other.gender,
     )
 
 
@@ -229,8 +281,7 @@ def _insert_patients(
     keys: OrganizationKeys,
     organization_id: str,
     fresh: Sequence[tuple[bytes, _Told]],
-    delivery: int,
-    now: datetime,
+    telling: Telling,
 ) -> None:
     rows = [
         (
@@ -239,10 +290,11 @@ def _insert_patients(
             keys.seal("patient", "identity", patient_id, _write_identity(told.identity)),
             told.digest,
             told.identity.is_described(),
+            telling.feed if told.digest else None,
         )
-        for patient_id, (index, told) in zip(_make_ids(len(fresh), now), fresh, strict=True)
+        for patient_id, (index, told) in zip(_make_ids(len(fresh), telling.at), fresh, strict=True)
     ]
-    common = (organization_id, delivery, _bind_time(connection.dialect, now))
+    common = (organization_id, telling.delivery, _bind_time(connection.dialect, telling.at))
     if not rows:
         return
     if connection.dialect.name == "sqlite":
@@ -255,32 +307,44 @@ def _rewrite_identities(
     connection: Connection,
     keys: OrganizationKeys,
     organization_id: str,
-    changed: Sequence[tuple[str, PatientIdentity, bytes | None]],
+    changed: Sequence[_Changed],
     now: datetime,
 ) -> None:
     at = _bind_time(connection.dialect, now)
     rows = [
         (
-            keys.seal("patient", "identity", patient_id, _write_identity(identity)),
-            digest,
-            identity.is_described(),
+            keys.seal("patient", "identity", one.id, _write_identity(one.identity)),
+            one.digest,
+            one.identity.is_described(),
+            one.told_by,
             at,
             organization_id,
-            patient_id,
+            one.id,
         )
-        for patient_id, identity, digest in changed
+        for one in changed
     ]
     if rows:
         connection.exec_driver_sql(_REWRITE[connection.dialect.name], rows)
 
 
+def _name_teller(connection: Connection, organization_id: str, patient_ids: Sequence[str], feed: str) -> None:
+    """Record who tells of patients that were known before that was recorded."""
+    if patient_ids:
+        connection.execute(
+            update(patients)
+            .where(patients.c.organization_id == organization_id, patients.c.id.in_(patient_ids))
+            .values(told_by=feed)
+        )
+
+
 _INSERT_SQLITE = (
     "INSERT INTO patient (organization_id, first_delivery, updated_at, id, mbi_index, identity, identity_digest,"
-    " described) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    " described, told_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _INSERT_POSTGRESQL = (
     "INSERT INTO patient (organization_id, first_delivery, updated_at, id, mbi_index, identity, identity_digest,"
-    " described) SELECT %s, %s, %s, * FROM unnest(%s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[])"
+    " described, told_by) SELECT %s, %s, %s, *"
+    " FROM unnest(%s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[], %s::text[])"
     " ON CONFLICT DO NOTHING"
 )
 """In the words of the drivers: a million rows pass here, and building each row's parameters costs more than the row.
@@ -288,10 +352,10 @@ _INSERT_POSTGRESQL = (
 Another delivery may name the same new patient at the same time: the first row stays.
 """
 _REWRITE = {
-    "sqlite": "UPDATE patient SET identity = ?, identity_digest = ?, described = ?, updated_at = ?"
+    "sqlite": "UPDATE patient SET identity = ?, identity_digest = ?, described = ?, told_by = ?, updated_at = ?"
     " WHERE organization_id = ? AND id = ?",
-    "postgresql": "UPDATE patient SET identity = %s, identity_digest = %s, described = %s, updated_at = %s"
-    " WHERE organization_id = %s AND id = %s",
+    "postgresql": "UPDATE patient SET identity = %s, identity_digest = %s, described = %s, told_by = %s,"
+    " updated_at = %s WHERE organization_id = %s AND id = %s",
 }
 
 

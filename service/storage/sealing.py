@@ -6,6 +6,7 @@ import hmac
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from struct import Struct
 from uuid import UUID, uuid4
 
@@ -26,6 +27,7 @@ _NONCE_BYTES = 12
 _KEY_ID_BYTES = 16
 _HEAD_BYTES = len(_VERSION) + _KEY_ID_BYTES
 _TAG_BYTES = 16
+_MARK_BYTES = 8
 _LENGTHS = Struct(">5I")
 
 
@@ -37,6 +39,7 @@ class OrganizationKeys:
     _primary: bytes = field(repr=False)
     _ciphers: dict[bytes, AESGCM] = field(repr=False)
     _index_key: bytes = field(repr=False)
+    _mark_key: bytes = field(repr=False)
 
     def seal(self, table: str, column: str, row_id: str, plaintext: bytes) -> bytes:
         """Seal bytes for one place: version byte, key id, nonce, ciphertext with tag.
@@ -71,6 +74,16 @@ class OrganizationKeys:
         """Answer for each 16 bytes that are equal for an identity told twice; they tell nothing without the key."""
         return _digest_each(self._index_key, b"identity:v1:", plaintexts)
 
+    def mark_patients(self, packed_mbis: bytes) -> bytes:
+        """Answer 8 bytes for each 8 of packed MBIs: the same for the same patient in every organisation.
+
+        Only sketches of rosters are made of them, by which a file is seen to belong to somebody else.
+        """
+        return b"".join(
+            blake2b(packed_mbis[at : at + _MARK_BYTES], digest_size=_MARK_BYTES, key=self._mark_key).digest()
+            for at in range(0, len(packed_mbis), _MARK_BYTES)
+        )
+
     def conceal(self, mbi: str) -> str:
         """Answer the token that stands for an MBI in fingerprints, which everybody sees; not its index."""
         return hmac.digest(self._index_key, b"fingerprint:v1:" + mbi.encode(), "sha256").hex()
@@ -84,6 +97,7 @@ class Vault:
             raise ValueError(f"the master key and the index key have {KEY_BYTES} bytes each")
         self._wrapping = AESGCM(_derive(master_key, b"rollcall:wrap:v1"))
         self._index_key = index_key
+        self._mark_key = _derive(index_key, b"rollcall:roster-sketch:v1")
         self._opened: dict[tuple[str, UUID, bytes], AESGCM] = {}
 
     def __repr__(self) -> str:
@@ -102,7 +116,7 @@ class Vault:
         ciphers = {key_id.bytes: self._unwrap(organization_id, key_id, wrapped) for key_id, wrapped, _ in stored}
         primary = next(key_id.bytes for key_id, _, is_primary in stored if is_primary)
         index_key = _derive(self._index_key, b"rollcall:mbi-index:v1:" + organization_id.encode())
-        return OrganizationKeys(organization_id, primary, ciphers, index_key)
+        return OrganizationKeys(organization_id, primary, ciphers, index_key, self._mark_key)
 
     def rotate_key(self, connection: Connection, organization_id: str) -> OrganizationKeys:
         """Seal with a fresh data key from now on; what older keys sealed still opens."""

@@ -20,6 +20,7 @@ FEED_WRITE = "feed:write"
 STATUS_READ = "status:read"
 PLANS_READ = "plans:read"
 PLANS_SIGN = "plans:sign"
+SETUP_WRITE = "setup:write"
 SESSION_KEY = "session"
 SESSION_ORGANIZATION = "organization_id"
 

@@ -1,9 +1,10 @@
-"""Tables as CSV: asked for by Accept, harmless to a spreadsheet, under a name that cannot split a header."""
+"""Tables as CSV or JSON: asked for by Accept, harmless to a spreadsheet, under a name that cannot split a header."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -47,9 +48,27 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterato
 
 def build_csv_answer(name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
     """Answer a download of the table; `name` is reduced to letters, digits, dash and underscore."""
+    return _build_download(name, "csv", write_csv(columns, rows), "text/csv")
+
+
+def build_json_answer(name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
+    """Answer a download of the table as an array of objects, one a line."""
+    return _build_download(name, "json", write_json(columns, rows), "application/json")
+
+
+def write_json(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """Yield the table as an array of objects, row by row."""
+    start = "["
+    for row in rows:
+        yield f"{start}\n{json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)}"
+        start = ","
+    yield "\n]\n" if start == "," else "[]\n"
+
+
+def _build_download(name: str, suffix: str, text: Iterator[str], mimetype: str) -> Response:
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)[:80] or "table"
-    response = Response(write_csv(columns, rows), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{safe}.csv"'
+    response = Response(text, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="{safe}.{suffix}"'
     return response
 
 

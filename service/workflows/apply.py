@@ -223,6 +223,7 @@ def _commit_intents(rt: Runtime, connection: Connection, run: Run, plan_id: str,
             kind=change.kind.value,
             digest=digest_json(write_change(change, run.keys.conceal)),
             n=change.n,
+            is_rename=change.is_rename,
             created_at=now,
             updated_at=now,
         )

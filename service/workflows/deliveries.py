@@ -16,7 +16,11 @@ MOST_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """One delivery: counts, state, and why it is held; `costs_from_at` is when waiting starts to cost attributions."""
+    """One delivery: counts, state, and why it is held; `costs_from_at` is when waiting starts to cost attributions.
+
+    `declared_count` is the number of rows that the file or its sender states; of the patients known to the feed
+    `absent_count` are missing from the file, and `ended_count` would be let go by it at once.
+    """
 
     id: str
     number: int
@@ -38,6 +42,9 @@ class DeliveryView:
     error_count: int
     warning_count: int
     blind_count: int
+    declared_count: int | None
+    absent_count: int | None
+    ended_count: int | None
     hold_code: str | None
     hold_reason: str | None
     costs_from_at: datetime | None
@@ -81,6 +88,9 @@ def view_delivery(delivery: Delivery) -> DeliveryView:
         delivery.error_count,
         delivery.warning_count,
         delivery.blind_count,
+        delivery.declared_count,
+        delivery.absent_count,
+        delivery.ended_count,
         delivery.hold_code,
         _tell_reason(delivery),
         delivery.costs_from,

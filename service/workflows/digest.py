@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from service.domain.attribution import Attribution, is_active
-from service.domain.canonical import write_time
+from service.domain.canonical import digest_json, write_time
 from service.domain.errors import Busy, WrongState
 from service.domain.expiry import find_cost_of_waiting
-from service.domain.identifiers import Environment
-from service.domain.intake import FileFacts, History, Judgement, Verdict, judge_delivery
+from service.domain.intake import REMOVAL_RULES, Doubt, Verdict
 from service.domain.roster import Claim
-from service.rosters.read import read_roster
-from service.rosters.reading import RosterOptions, RosterReading
+from service.rosters.findings import insert_findings
 from service.runtime import Runtime
-from service.storage import deliveries, feeds, leases, organizations, panels, plans
+from service.storage import deliveries, leases, organizations, panels, plans
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
-from service.storage.feeds import Feed
 from service.storage.panel_codec import ClaimColumns, ObservedColumns, read_attributions, read_claims
-from service.storage.raw_files import open_raw_file
 from service.storage.rows import in_batches, new_id
 from service.storage.sealing import OrganizationKeys
+from service.storage.sketches import mark_patients, save_sketch
 from service.workflows.deliveries import DeliveryView, view_delivery
-from service.workflows.fold import fold_claims, save_people
+from service.workflows.fold import fold_claims
+from service.workflows.identities import record_renames, save_people
+from service.workflows.judge import Weighed, count_errors, weigh_delivery
 from service.workflows.policies import read_policy
+from service.workflows.reading import Reading, digest_settings, open_delivery
 from service.workflows.record import record_fact
 
 READING_LASTS = timedelta(minutes=5)
@@ -34,24 +34,14 @@ READING_LASTS = timedelta(minutes=5)
 FINDINGS_PER_STATEMENT = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A delivery with its feed, the keys it is sealed with, and what its file says."""
-
-    delivery: Delivery
-    feed: Feed
-    keys: OrganizationKeys
-    reading: RosterReading
-
-
 def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> DeliveryView:
     """Read, judge and, when nothing speaks against it, fold one delivery in the state `received`.
 
     1. Take the feed for ourselves, so that two processes never fold a delivery twice or in another order.
     2. Unseal the file in memory and read it into columns with findings.
-    3. Judge the file by its counts, times and history: accepted, held or rejected.
+    3. Judge the file by its counts, times, history and effect: accepted, held or rejected; and whether it may let go.
     4. When it is accepted, keep the people it names.
-    5. In one transaction: findings, claims (when accepted), hold (when held), state, ledger.
+    5. In one transaction: findings, claims (when accepted), holds, state, ledger.
 
     Raises Busy when somebody else reads it, WrongState when it has been read already.
     """
@@ -59,20 +49,17 @@ def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Deli
         resource = f"feed:{deliveries.load_delivery(connection, organization_id, delivery_id).feed_id}"
     token = _take(rt, organization_id, resource)
     try:
-        with rt.database.begin() as connection:
-            delivery = deliveries.load_delivery(connection, organization_id, delivery_id)
-            feed = feeds.load_feed(connection, organization_id, delivery.feed_id)
-            keys = rt.open_keys(connection, organization_id)
-        if delivery.state != "received":
-            raise WrongState(f"The delivery is {delivery.state} already.")
-        reading = _read(rt, keys, delivery, feed)
+        opened = open_delivery(rt, organization_id, delivery_id)
+        if opened.delivery.state != "received":
+            raise WrongState(f"The delivery is {opened.delivery.state} already.")
         with rt.database.read() as connection:
-            judgement = _judge(connection, organization_id, delivery, feed, reading)
-        if judgement.verdict is Verdict.ACCEPTED:
-            save_people(rt, keys, organization_id, delivery, reading)
+            weighed = weigh_delivery(connection, organization_id, opened)
+        if weighed.judgement.verdict is Verdict.ACCEPTED:
+            conflicts = save_people(rt, opened.keys, organization_id, opened.delivery, opened.reading)
+            findings = insert_findings(opened.reading.findings, conflicts)
+            opened = replace(opened, reading=replace(opened.reading, findings=findings))
         with rt.database.begin() as connection:
-            opened = Reading(delivery, feed, keys, reading)
-            delivery = _settle_delivery(rt, connection, organization_id, opened, judgement)
+            delivery = _settle_delivery(rt, connection, organization_id, opened, weighed)
     finally:
         with rt.database.begin() as connection:
             leases.release_lease(connection, organization_id, resource, token)
@@ -101,21 +88,33 @@ def digest_waiting(rt: Runtime) -> int:
 
 def read_again(rt: Runtime, organization_id: str, delivery_id: str) -> Reading:
     """Read a held delivery once more and keep the people it names, before a person's release lets it count."""
-    with rt.database.begin() as connection:
-        delivery = deliveries.load_delivery(connection, organization_id, delivery_id)
-        feed = feeds.load_feed(connection, organization_id, delivery.feed_id)
-        keys = rt.open_keys(connection, organization_id)
-    reading = _read(rt, keys, delivery, feed)
-    save_people(rt, keys, organization_id, delivery, reading)
-    return Reading(delivery, feed, keys, reading)
+    opened = open_delivery(rt, organization_id, delivery_id)
+    conflicts = save_people(rt, opened.keys, organization_id, opened.delivery, opened.reading)
+    return replace(opened, conflicts=conflicts)
 
 
 def fold_released(rt: Runtime, connection: Connection, organization_id: str, again: Reading) -> None:
-    """Fold a delivery that people have released, in the transaction of their decision."""
-    mode = _read_mode(again.delivery, again.feed)
-    fold_claims(
-        connection, again.keys, organization_id, again.delivery, again.feed, again.reading, mode=mode, now=rt.now()
-    )
+    """Fold a delivery that people have released, in the transaction of their decision.
+
+    A doubt about whom it leaves out is another question, and waits for another decision. What its people contradict was
+    not known when its findings were kept, and comes after them.
+    """
+    delivery = again.delivery
+    if again.conflicts:
+        n = delivery.error_count + delivery.warning_count
+        late = [deliveries.Finding(n + k, c.position, c.code, c.severity) for k, c in enumerate(again.conflicts)]
+        deliveries.add_findings(connection, organization_id, delivery.id, late)
+        warnings = delivery.warning_count + len(late)
+        deliveries.update_delivery(connection, organization_id, delivery.id, warning_count=warnings)
+    weighed = weigh_delivery(connection, organization_id, again)
+    _fold(rt, connection, organization_id, again, removals_count=weighed.removals is None)
+    if weighed.removals:
+        _open_removal_hold(rt, connection, organization_id, again, weighed)
+
+
+def fold_removals(rt: Runtime, connection: Connection, organization_id: str, again: Reading) -> None:
+    """Let count whom an accepted delivery leaves out, in the transaction of the decision that releases it."""
+    fold_claims(connection, organization_id, again, removals_count=True, now=rt.now())
 
 
 def _take(rt: Runtime, organization_id: str, resource: str) -> int:
@@ -126,36 +125,16 @@ def _take(rt: Runtime, organization_id: str, resource: str) -> int:
     return token
 
 
-def _read(rt: Runtime, keys: OrganizationKeys, delivery: Delivery, feed: Feed) -> RosterReading:
-    options = RosterOptions(
-        environment=Environment(feed.environment),
-        mode=_read_mode(delivery, feed),
-        content_type=delivery.content_type or None,
-        column_mapping=dict(feed.settings.get("column_mapping", {})),
-        header_hash=feed.settings.get("header_hash"),
-        today=rt.now().date(),
-    )
-    with open_raw_file(keys, rt.settings.uploads_dir, delivery.body_path) as path:
-        reading = read_roster(path, options)
-    if delivery.mode_signal == "delta" and reading.mode_signal == "none":
-        return replace(reading, mode_signal="delta")  # the file's name said so when it arrived
-    return reading
-
-
-def _read_mode(delivery: Delivery, feed: Feed) -> str:
-    """A sender may make a delivery weaker than its feed (delta in place of snapshot), never stronger (feeds 7.2)."""
-    return "delta" if "delta" in (delivery.mode, feed.mode) else "snapshot"
-
-
 def _settle_delivery(
-    rt: Runtime, connection: Connection, organization_id: str, opened: Reading, judgement: Judgement
+    rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed
 ) -> Delivery:
-    now, delivery, feed, reading = rt.now(), opened.delivery, opened.feed, opened.reading
-    errors = _count_errors(reading)
-    held = judgement.level is not None
-    costs_from = _find_cost(connection, opened.keys, organization_id, feed.id, now) if held else None
-    for batch in in_batches(_number_findings(reading), FINDINGS_PER_STATEMENT):
+    now, delivery, reading, judgement = rt.now(), opened.delivery, opened.reading, weighed.judgement
+    errors = count_errors(reading)
+    held = judgement.level is not None or weighed.removals is not None
+    costs_from = _find_cost(connection, opened.keys, organization_id, opened.feed.id, now) if held else None
+    for batch in in_batches(_number_findings(opened), FINDINGS_PER_STATEMENT):
         deliveries.add_findings(connection, organization_id, delivery.id, batch)
+    sequence = None if judgement.code == "sequence_repeats" else opened.sequence  # the number belongs to another one
     deliveries.set_delivery_state(
         connection,
         organization_id,
@@ -163,27 +142,35 @@ def _settle_delivery(
         "received",
         judgement.verdict.value,
         format=reading.format,
-        mode=_read_mode(delivery, feed),
+        mode="snapshot" if opened.is_snapshot else "delta",
         mode_signal=reading.mode_signal,
         encoding=reading.encoding,
         file_error=reading.file_error,
         header_hash=reading.header_hash,
+        as_of_at=opened.as_of_at,
+        sequence=delivery.sequence or sequence,
         data_rows=reading.data_rows,
+        declared_count=opened.declared_count,
         present_count=len(reading.present),
         remove_count=len(reading.remove),
         error_count=errors,
         warning_count=len(reading.findings) - errors,
         blind_count=reading.blind_errors,
+        absent_count=weighed.total.absent,
+        ended_count=weighed.total.ended,
         hold_code=judgement.code,
         hold_reason=judgement.reason,
         costs_from=costs_from,
+        settings_digest=digest_settings(opened.feed),
     )
-    settled = deliveries.load_delivery(connection, organization_id, delivery.id)
     if judgement.verdict is Verdict.ACCEPTED:
-        mode = _read_mode(delivery, feed)
-        fold_claims(connection, opened.keys, organization_id, settled, feed, reading, mode=mode, now=now)
-    elif judgement.verdict is Verdict.HELD:
-        _open_hold(connection, organization_id, settled, judgement, costs_from, now)
+        _fold(rt, connection, organization_id, opened, removals_count=weighed.removals is None)
+        if weighed.removals:
+            _open_removal_hold(rt, connection, organization_id, opened, weighed)
+    elif judgement.level is not None:
+        deliveries.add_effects(connection, organization_id, weighed.effects)
+        doubt = Doubt(judgement.code or "file", judgement.level, judgement.reason or "")
+        _open_hold(connection, organization_id, delivery, doubt, len(reading.present), costs_from, now)
     record_fact(
         connection,
         organization_id,
@@ -196,39 +183,32 @@ def _settle_delivery(
             "rows": reading.data_rows,
             "present": len(reading.present),
             "removed": len(reading.remove),
+            "renamed": len(reading.mbi_changes),
             "errors": errors,
             "code": judgement.code,
+            "removals": weighed.removals.code if weighed.removals else None,
             "costs_from": write_time(costs_from) if costs_from else None,
         },
     )
-    return settled
+    return deliveries.load_delivery(connection, organization_id, delivery.id)
 
 
-def _count_errors(reading: RosterReading) -> int:
-    return sum(found.severity == "error" for found in reading.findings)
+def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Reading, *, removals_count: bool) -> None:
+    """Let an accepted delivery count: changed MBIs, claims, their effect, and the sketch by which it is known again."""
+    now, keys, feed = rt.now(), opened.keys, opened.feed
+    record_renames(connection, keys, organization_id, opened.delivery, opened.reading.mbi_changes, now=now)
+    effects = fold_claims(connection, organization_id, opened, removals_count=removals_count, now=now)
+    deliveries.replace_effects(connection, organization_id, opened.delivery.id, effects)
+    deliveries.update_delivery(connection, organization_id, opened.delivery.id, folded_at=now)
+    if len(opened.reading.present):
+        replaces = opened.is_snapshot and feed.scope == "organization"
+        marks = mark_patients(keys, opened.reading.present.mbi)
+        save_sketch(connection, organization_id, feed.id, marks, replaces=replaces)
+        _close_removal_holds(connection, organization_id, opened)
 
 
-def _judge(
-    connection: Connection, organization_id: str, delivery: Delivery, feed: Feed, reading: RosterReading
-) -> Judgement:
-    earlier = deliveries.find_last_accepted(connection, organization_id, feed.id, n=5)
-    as_of = [d.as_of_at for d in earlier if d.as_of_at]
-    facts = FileFacts(
-        file_error=reading.file_error,
-        data_rows=reading.data_rows,
-        present=len(reading.present) + len(reading.demographics) + len(reading.practitioner_names),
-        removed=len(reading.remove),
-        errors=_count_errors(reading),
-        received_at=delivery.received_at,
-        as_of_at=delivery.as_of_at,
-        is_snapshot=_read_mode(delivery, feed) == "snapshot" and len(reading.present) > 0,
-    )
-    rosters = [d.data_rows for d in earlier if d.mode == "snapshot" and d.present_count]
-    return judge_delivery(facts, History(rosters, max(as_of, default=None)))
-
-
-def _number_findings(reading: RosterReading) -> Iterator[deliveries.Finding]:
-    for n, found in enumerate(reading.findings):
+def _number_findings(opened: Reading) -> Iterator[deliveries.Finding]:
+    for n, found in enumerate(opened.reading.findings):
         yield deliveries.Finding(n, str(found.position), found.code, found.severity, found.blind)
 
 
@@ -257,22 +237,43 @@ def _pair_active(
             yield attribution, claims[attribution.mbi]
 
 
+def _open_removal_hold(
+    rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed
+) -> None:
+    """Keep for a person whom an accepted delivery would let go; adds and renewals go on without it."""
+    if weighed.removals is None:
+        return
+    now, n = rt.now(), max(weighed.total.absent, weighed.total.ended)
+    costs_from = _find_cost(connection, opened.keys, organization_id, opened.feed.id, now)
+    _open_hold(connection, organization_id, opened.delivery, weighed.removals, n, costs_from, now)
+
+
+def _close_removal_holds(connection: Connection, organization_id: str, opened: Reading) -> None:
+    """A newer roster of the feed asks its own question; the older one needs no answer any more."""
+    for hold in plans.find_holds(connection, organization_id, state="open"):
+        if hold.rule in REMOVAL_RULES and hold.delivery_id and hold.delivery_id != opened.delivery.id:
+            older = deliveries.load_delivery(connection, organization_id, hold.delivery_id)
+            if older.feed_id == opened.feed.id and older.number < opened.delivery.number:
+                plans.set_hold_state(connection, organization_id, hold.id, "open", "moot")
+
+
 def _open_hold(
     connection: Connection,
     organization_id: str,
     delivery: Delivery,
-    judgement: Judgement,
+    doubt: Doubt,
+    n: int,
     costs_from: datetime | None,
     now: datetime,
 ) -> None:
     hold = plans.Hold(
         delivery_id=delivery.id,
-        rule=judgement.code or "file",
-        level=judgement.level.value if judgement.level else "hold",
-        fingerprint=delivery.sha256,
-        reason=judgement.reason or "",
+        rule=doubt.code,
+        level=doubt.level.value,
+        fingerprint=digest_json({"delivery": delivery.sha256, "rule": doubt.code}),
+        reason=doubt.reason,
         costs_from=costs_from,
-        n=delivery.present_count,
+        n=n,
         opened_at=now,
     )
     plans.save_holds(connection, organization_id, [hold])

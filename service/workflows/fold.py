@@ -1,168 +1,233 @@
-"""Fold an accepted delivery into what is known: people first, in small transactions, then the practice's claims."""
+"""Fold what a delivery says into the claims of its feed, or only see what that would do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.identifiers import pack_mbi
-from service.rosters.columns.kernels import unpack_codes
-from service.rosters.columns.people import ColumnPeople
-from service.rosters.reading import ALL_PRACTITIONERS, Columns, Demographics, RosterReading
-from service.runtime import Runtime
-from service.storage import panels, patients, practitioners
+from service.domain.intake import Effect
+from service.domain.roster import resolve_renames
+from service.rosters.reading import ALL_PRACTITIONERS, Columns
+from service.storage import deliveries, panels
 from service.storage.connection import Connection
-from service.storage.deliveries import Delivery
-from service.storage.feeds import Feed
-from service.storage.panel_codec import NO_CLAIMS
-from service.storage.panels.folding import DeliveredColumns, Listed, fold_columns, list_once, unite_listed
-from service.storage.sealing import OrganizationKeys
+from service.storage.deliveries import Delivery, DeliveryEffect
+from service.storage.panel_codec import NO_CLAIMS, ClaimColumns
+from service.storage.panels import ClaimPanel
+from service.storage.panels.folding import (
+    DeliveredColumns,
+    Listed,
+    fold_columns,
+    fold_redelivered,
+    list_once,
+    rename_claims,
+    rename_codes,
+    unite_listed,
+)
+from service.storage.renames import find_renames
+from service.workflows.reading import Reading
 
-PEOPLE_PER_TRANSACTION = 4_000
-"""A writer of SQLite holds everybody else up; a large roster must not do so for longer than a moment."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_DELIVERIES = 20
+"""So many deliveries back a redelivery looks for the one it replaces."""
 
 
-def save_people(
-    rt: Runtime, keys: OrganizationKeys, organization_id: str, delivery: Delivery, reading: RosterReading
-) -> None:
-    """Keep the people that a delivery names, in transactions of their own.
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldedPanel:
+    """One practitioner's claims of a feed before and after a delivery, and the difference in numbers."""
 
-    A process that dies half-way leaves some people known earlier than their claims, which says nothing about anybody;
-    reading the delivery again repeats it.
+    npi: str
+    known: ClaimPanel | None
+    claims: ClaimColumns
+    let_go: NDArray[np.uint64]
+    absent: NDArray[np.uint64]
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Renames:
+    """Former and present MBIs side by side, packed, in the order of the former ones."""
+
+    former: NDArray[np.uint64]
+    present: NDArray[np.uint64]
+
+
+def fold_panels(
+    connection: Connection, organization_id: str, opened: Reading, *, removals_count: bool
+) -> Iterator[FoldedPanel]:
+    """Yield what becomes of each practitioner's claims whom the delivery covers; nothing is written.
+
+    1. Claims under former MBIs are brought to the present ones, the file's as well.
+    2. A snapshot of the same date as the last one replaces that one as a whole; any other delivery follows it.
     """
-    for batch in _iter_identities(keys, reading):
-        with rt.database.begin() as connection:
-            patients.upsert_patients(connection, keys, organization_id, batch, delivery.number, now=rt.now())
-    with rt.database.begin() as connection:
-        practitioners.upsert_practitioners(connection, organization_id, _find_treating(reading), now=rt.now())
+    keys, feed = opened.keys, opened.feed
+    renames = _load_renames(connection, organization_id, opened)
+    known = {panel.npi: panel for panel in panels.load_claims(connection, keys, organization_id, feed=feed.id)}
+    replaced = find_replaced(connection, organization_id, opened)
+    before = _load_before(connection, organization_id, opened, replaced)
+    limit = feed.absences_before_removal
+    for npi, said in _cut_by_practitioner(opened, known.keys(), renames, removals_count=removals_count):
+        panel = known.get(npi)
+        claims = _rename(panel.columns if panel else NO_CLAIMS, renames)
+        if npi in before:
+            folded = fold_redelivered(claims, _rename(before[npi], renames), said, limit)
+        else:
+            folded = fold_columns(claims, said, limit)
+        yield _compare(npi, panel, claims, folded, said)
 
 
 def fold_claims(
-    connection: Connection,
-    keys: OrganizationKeys,
-    organization_id: str,
-    delivery: Delivery,
-    feed: Feed,
-    reading: RosterReading,
-    *,
-    mode: str,
-    now: datetime,
-) -> None:
-    """Fold what the delivery says into the claims of its feed, one new panel version per practitioner it changes."""
-    known = {panel.npi: panel for panel in panels.load_claims(connection, keys, organization_id, feed=feed.id)}
-    limit = feed.absences_before_removal
-    folded = (
-        (npi, panel, fold_columns(panel.columns if panel else NO_CLAIMS, delivered, limit))
-        for npi, panel, delivered in (
-            (npi, known.get(npi), delivered)
-            for npi, delivered in _cut_by_practitioner(delivery, feed, reading, mode, known)
-        )
+    connection: Connection, organization_id: str, opened: Reading, *, removals_count: bool, now: datetime
+) -> list[DeliveryEffect]:
+    """Fold the delivery into the claims of its feed: one new panel version per practitioner it changes.
+
+    Answers what it did for each practitioner. A delivery on which nothing rests any more, because this one has replaced
+    it, is superseded.
+    """
+    effects: list[DeliveryEffect] = []
+    replaced = find_replaced(connection, organization_id, opened)
+
+    def pass_on() -> Iterator[tuple[str, ClaimPanel | None, ClaimColumns]]:
+        for folded in fold_panels(connection, organization_id, opened, removals_count=removals_count):
+            version = folded.known.version if folded.known else 0
+            effects.append(replace(build_effect(opened.delivery, folded), version=version))
+            yield folded.npi, folded.known, folded.claims
+
+    panels.save_folded(connection, opened.keys, organization_id, opened.feed.id, pass_on(), now=now)
+    _supersede(connection, organization_id, opened, replaced)
+    return effects
+
+
+def build_effect(delivery: Delivery, folded: FoldedPanel) -> DeliveryEffect:
+    """Answer the difference that a delivery makes to one practitioner as it is kept."""
+    effect = folded.effect
+    return DeliveryEffect(
+        delivery_id=delivery.id,
+        npi=folded.npi,
+        known=effect.known,
+        listed=effect.listed,
+        added=effect.added,
+        absent=effect.absent,
+        ended=effect.ended,
     )
-    panels.save_folded(connection, keys, organization_id, feed.id, folded, now=now)
 
 
-def _iter_identities(keys: OrganizationKeys, reading: RosterReading) -> Iterator[list[patients.PatientIdentity]]:
-    """Yield who is named, each once, a transaction's worth at a time, in the order in which storage finds them."""
-    told = _pack_people(reading)
-    by_code = np.argsort(told, kind="stable")
-    told = told[by_code]
-    everybody = np.unique(np.concatenate([reading.present.mbi, told]))
-    everybody = everybody[_order_for_storage(keys, everybody)]
-    for start in range(0, len(everybody), PEOPLE_PER_TRANSACTION):
-        codes = everybody[start : start + PEOPLE_PER_TRANSACTION]
-        first, last = np.searchsorted(told, codes, "left"), np.searchsorted(told, codes, "right")
-        places = np.concatenate([by_code[a:b] for a, b in zip(first, last, strict=True)]) if len(told) else by_code
-        yield _choose_identities(codes, _take_people(reading, places))
+def find_replaced(connection: Connection, organization_id: str, opened: Reading) -> list[Delivery]:
+    """Answer the deliveries that a snapshot replaces because it speaks of the same date, oldest first.
+
+    Only the last ones of the feed: where anything else has been folded since, the file replaces nothing.
+    """
+    if not opened.is_snapshot or opened.as_of_at is None:
+        return []
+    earlier = deliveries.find_last_accepted(connection, organization_id, opened.feed.id, n=_LAST_DELIVERIES)
+    folded = [d for d in earlier if d.folded_at and d.id != opened.delivery.id and d.present_count + d.remove_count]
+    folded.sort(key=lambda d: (d.folded_at, d.number), reverse=True)
+    chain: list[Delivery] = []
+    for delivery in folded:
+        if delivery.mode != "snapshot" or delivery.as_of_at != opened.as_of_at:
+            break
+        chain.insert(0, delivery)
+    return chain
 
 
-def _order_for_storage(keys: OrganizationKeys, codes: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """Answer the order of the keyed index: neighbours there are neighbours on disk, so that few pages are written."""
-    ranks = np.empty(len(codes), np.uint64)
-    for start in range(0, len(codes), PEOPLE_PER_TRANSACTION):
-        indexes = keys.index_mbis(unpack_codes(codes[start : start + PEOPLE_PER_TRANSACTION]))
-        ranks[start : start + len(indexes)] = np.frombuffer(b"".join(index[:8] for index in indexes), ">u8")
-    return np.argsort(ranks, kind="stable")
+def _load_before(
+    connection: Connection, organization_id: str, opened: Reading, replaced: Sequence[Delivery]
+) -> dict[str, ClaimColumns]:
+    """Answer the claims as they were before the replaced deliveries came, of the practitioners whom those covered."""
+    versions: dict[str, int] = {}
+    for delivery in replaced:
+        for effect in deliveries.find_effects(connection, organization_id, delivery.id):
+            if effect.version is not None:
+                versions.setdefault(effect.npi, effect.version)
+    stored = {npi: version for npi, version in versions.items() if version}
+    found = panels.load_claims_of_versions(connection, opened.keys, organization_id, opened.feed.id, stored)
+    return found | {npi: NO_CLAIMS for npi, version in versions.items() if not version}
 
 
-def _pack_people(reading: RosterReading) -> NDArray[np.uint64]:
-    if isinstance(reading.demographics, ColumnPeople):
-        return reading.demographics.codes
-    return np.array([pack_mbi(person.mbi) for person in reading.demographics], np.uint64)
+def _supersede(connection: Connection, organization_id: str, opened: Reading, replaced: Sequence[Delivery]) -> None:
+    if not replaced:
+        return
+    kept = panels.load_claims(connection, opened.keys, organization_id, feed=opened.feed.id)
+    numbers = {int(n) for panel in kept for n in np.unique(panel.columns.delivery[~panel.columns.ended])}
+    for delivery in replaced:
+        if delivery.state == "accepted" and delivery.number not in numbers:
+            deliveries.set_delivery_state(connection, organization_id, delivery.id, "accepted", "superseded")
 
 
-def _take_people(reading: RosterReading, places: NDArray[np.intp]) -> list[Demographics]:
-    if isinstance(reading.demographics, ColumnPeople):
-        return reading.demographics.take(places)
-    return [reading.demographics[place] for place in places.tolist()]
+def _load_renames(connection: Connection, organization_id: str, opened: Reading) -> _Renames:
+    told = [*find_renames(connection, opened.keys, organization_id), *opened.reading.mbi_changes]
+    current = sorted((pack_mbi(former), pack_mbi(present)) for former, present in resolve_renames(told).items())
+    pairs = np.array(current, np.uint64).reshape(-1, 2)
+    return _Renames(pairs[:, 0], pairs[:, 1])
 
 
-def _choose_identities(codes: NDArray[np.uint64], told: Iterable[Demographics]) -> list[patients.PatientIdentity]:
-    """Take of each person the last description that is enough to register them, or else the last one."""
-    named: dict[str, patients.PatientIdentity] = {}
-    for person in told:
-        said = patients.PatientIdentity(person.mbi, person.given, person.family, person.birth_on, person.gender)
-        known = named.get(person.mbi)
-        if known is None or said.is_described() or not known.is_described():
-            named[person.mbi] = said
-    return [named.get(mbi) or patients.PatientIdentity(mbi) for mbi in unpack_codes(codes)]
+def _rename(claims: ClaimColumns, renames: _Renames) -> ClaimColumns:
+    return rename_claims(claims, renames.former, renames.present)
 
 
-def _find_treating(reading: RosterReading) -> Iterable[practitioners.Practitioner]:
-    npis = np.unique(reading.present.npi).tolist()
-    treating = {npi: practitioners.Practitioner(npi) for npi in map(_write_npi, npis) if npi}
-    treating |= {p.npi: practitioners.Practitioner(p.npi, p.given, p.family) for p in reading.practitioner_names}
-    return treating.values()
-
-
-def _write_npi(npi: int) -> str | None:
-    return None if npi == ALL_PRACTITIONERS else f"{npi:010d}"
+def _compare(
+    npi: str, panel: ClaimPanel | None, known: ClaimColumns, folded: ClaimColumns, said: DeliveredColumns
+) -> FoldedPanel:
+    claimed = known.mbi[~known.ended]
+    let_go = claimed[np.isin(claimed, folded.mbi[folded.ended])]
+    absent = np.empty(0, np.uint64)
+    if said.is_snapshot:
+        seen = np.concatenate([said.present.mbi, said.protected, said.removed.mbi])
+        absent = claimed[~np.isin(claimed, seen)]
+    added = int(np.count_nonzero(~np.isin(said.present.mbi, claimed)))
+    effect = Effect(len(claimed), len(said.present.mbi), added, len(absent), len(let_go))
+    return FoldedPanel(npi, panel, folded, let_go, absent, effect)
 
 
 def _cut_by_practitioner(
-    delivery: Delivery, feed: Feed, reading: RosterReading, mode: str, known: Iterable[str]
+    opened: Reading, known: Iterable[str], renames: _Renames, *, removals_count: bool
 ) -> Iterator[tuple[str, DeliveredColumns]]:
     """Yield what the delivery says about each practitioner it covers.
 
     A practitioner who does not occur in the file is covered only by a snapshot whose feed speaks for the whole
     organisation; otherwise the file says nothing about that panel (feeds 7.1).
     """
-    present, removed = _cut_columns(reading.present), _cut_columns(reading.remove)
+    reading = opened.reading
+    present, removed = _cut_columns(reading.present, renames), _cut_columns(reading.remove, renames)
     for_everybody = removed.pop(None, Listed())
     covered = {npi for npi in present.keys() | removed.keys() if npi is not None}
-    if len(for_everybody.mbi) or (mode == "snapshot" and feed.scope == "organization" and present):
+    if len(for_everybody.mbi) or (opened.is_snapshot and opened.feed.scope == "organization" and present):
         covered |= set(known)
-    removals_count = reading.blind_errors == 0 and not (
-        mode == "snapshot" and reading.mode_signal in ("delta", "partial")
-    )
     nobody = Listed()
+    protected = rename_codes(reading.protected, renames.former, renames.present)
     for npi in sorted(covered):
         yield (
             npi,
             DeliveredColumns(
-                delivery=delivery.number,
-                evidence_at=((delivery.as_of_at or delivery.received_at) - _EPOCH) // timedelta(seconds=1),
-                is_snapshot=mode == "snapshot",
+                delivery=opened.delivery.number,
+                evidence_at=(opened.evidence_at - _EPOCH) // timedelta(seconds=1),
+                is_snapshot=opened.is_snapshot,
                 present=present.get(npi, nobody),
                 removed=unite_listed(for_everybody, removed.get(npi, nobody)),
-                protected=reading.protected,
+                protected=protected,
                 removals_count=removals_count,
             ),
         )
 
 
-def _cut_columns(pairs: Columns) -> dict[str | None, Listed]:
+def _cut_columns(pairs: Columns, renames: _Renames) -> dict[str | None, Listed]:
     """Cut pairs by practitioner, None for those that concern every one; of a pair the first line counts."""
     if len(pairs) == 0:
         return {}
     order = np.argsort(pairs.npi, kind="stable")
     npis = pairs.npi[order]
     starts = np.flatnonzero(np.diff(npis, prepend=npis[0] - 1))
+    mbi = rename_codes(pairs.mbi, renames.former, renames.present)
     parts = np.split(order, starts[1:])
     return {
-        _write_npi(npi): list_once(pairs.mbi[part], pairs.line[part])
+        _write_npi(npi): list_once(mbi[part], pairs.line[part])
         for npi, part in zip(npis[starts].tolist(), parts, strict=True)
     }
+
+
+def _write_npi(npi: int) -> str | None:
+    return None if npi == ALL_PRACTITIONERS else f"{npi:010d}"

@@ -9,13 +9,15 @@ from service.domain.authorisation import DECISION_LASTS
 from service.domain.canonical import write_time
 from service.domain.errors import Busy, InvalidInput, NotAllowed, WrongState
 from service.domain.guards import Level
+from service.domain.intake import REMOVAL_RULES
 from service.domain.ledger import digest_bytes
 from service.domain.people import Action, Actor, check_may
 from service.runtime import Runtime
 from service.storage import deliveries, plans
 from service.storage.connection import Connection
 from service.storage.plans import Hold, HoldDecision
-from service.workflows.digest import Reading, fold_released, read_again
+from service.workflows.digest import fold_released, fold_removals, read_again
+from service.workflows.reading import Reading, open_delivery
 from service.workflows.record import record_fact
 
 
@@ -117,7 +119,7 @@ def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, r
         if state != "open":
             plans.set_hold_state(connection, organization_id, hold_id, "open", state)
             if hold.delivery_id:
-                _decide_delivery(rt, connection, organization_id, hold.delivery_id, again, reason, actor)
+                _decide_delivery(rt, connection, organization_id, hold, again, reason, actor)
         record_fact(
             connection,
             organization_id,
@@ -181,23 +183,33 @@ def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Act
             "This file cannot be read to its end, so there is nothing to accept.",
             next_action="Reject it and have the whole file sent again.",
         )
-    enough = len(others | {actor.name}) >= Level(hold.level).people_needed
-    return read_again(rt, organization_id, delivery.id) if enough else None
+    if len(others | {actor.name}) < Level(hold.level).people_needed:
+        return None
+    if hold.rule in REMOVAL_RULES:
+        return open_delivery(rt, organization_id, delivery.id)
+    return read_again(rt, organization_id, delivery.id)
 
 
 def _decide_delivery(
     rt: Runtime,
     connection: Connection,
     organization_id: str,
-    delivery_id: str,
+    hold: Hold,
     again: Reading | None,
     reason: str,
     actor: Actor,
 ) -> None:
+    """Let a held delivery count or reject it; an accepted one only learns whether its absences count."""
+    if hold.delivery_id is None:
+        return
+    if hold.rule in REMOVAL_RULES:
+        if again:
+            fold_removals(rt, connection, organization_id, again)
+        return
     deliveries.set_delivery_state(
         connection,
         organization_id,
-        delivery_id,
+        hold.delivery_id,
         "held",
         "accepted" if again else "rejected",
         decided_at=rt.now(),

@@ -1,4 +1,4 @@
-"""Bring an organisation in: its record, its keys, its connection to DPC, its feeds."""
+"""Bring an organisation in: its record, its keys, its connection to DPC."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from zoneinfo import ZoneInfo
 
 from service.domain.canonical import Json
 from service.domain.errors import Conflict, InvalidInput
-from service.domain.identifiers import is_npi
+from service.domain.identifiers import LONGEST_SLUG, is_npi, is_slug
 from service.domain.people import Action, Actor, check_may
 from service.dpc import portal
 from service.dpc.client import DpcClient
 from service.dpc.credentials import Credentials, generate_key_pair, load_private_key, sign_snippet
 from service.runtime import Runtime
-from service.storage import feeds, organizations
+from service.storage import organizations
 from service.storage.connection import Connection
 from service.storage.errors import AlreadyRecorded
-from service.storage.feeds import Feed as Feed
 from service.storage.organizations import DpcKey
 from service.storage.organizations import Organization as Organization
 from service.workflows.record import record_fact
@@ -28,8 +27,6 @@ from service.workflows.record import record_fact
 DIALECTS = ("v1",)
 ENVIRONMENTS = ("sandbox", "production")
 APPROVALS = ("every-plan", "standing")
-MODES = ("delta", "snapshot")
-SCOPES = ("providers_in_file", "organization")
 _CHANGEABLE = frozenset(
     {"name", "time_zone", "patient_limit", "renew_within_days", "evidence_max_age_days", "approval", "applies"}
 )
@@ -209,58 +206,6 @@ def rotate_key(rt: Runtime, organization_id: str, label: str, actor: Actor) -> K
     return KeyView(key.id, label, key.public_pem, key.signature, kid, key.created_at)
 
 
-def add_feed(
-    rt: Runtime,
-    organization_id: str,
-    *,
-    feed_id: str,
-    mode: str = "delta",
-    scope: str = "providers_in_file",
-    absences_before_removal: int = 2,
-    actor: Actor,
-) -> Feed:
-    """Configure a source of rosters; a delta is the default because a delta never removes by absence."""
-    check_may(actor, Action.SET_UP, organization_id)
-    _check_slug(feed_id, "feed id")
-    _check_feed({"mode": mode, "scope": scope, "absences_before_removal": absences_before_removal})
-    try:
-        with rt.database.begin() as connection:
-            organization = organizations.load_organization(connection, organization_id)
-            feed = Feed(
-                id=feed_id,
-                mode=mode,
-                scope=scope,
-                environment=organization.environment,
-                absences_before_removal=absences_before_removal,
-                created_at=rt.now(),
-            )
-            feeds.add_feed(connection, organization_id, feed)
-            _record(
-                rt, connection, organization_id, "feed-added", actor, {"feed": feed_id, "mode": mode, "scope": scope}
-            )
-    except AlreadyRecorded:
-        raise Conflict(f"There is a feed {feed_id} already.", next_action="Choose another id.") from None
-    return feed
-
-
-def find_feeds(rt: Runtime, organization_id: str) -> list[Feed]:
-    """Answer the feeds of an organisation."""
-    with rt.database.read() as connection:
-        return feeds.find_feeds(connection, organization_id)
-
-
-def set_feed(rt: Runtime, organization_id: str, feed_id: str, changes: Mapping[str, Any], actor: Actor) -> Feed:
-    """Change a feed's mode, scope or patience; the change itself is recorded."""
-    check_may(actor, Action.SET_UP, organization_id)
-    if not changes or changes.keys() - {"mode", "scope", "absences_before_removal"}:
-        raise InvalidInput("What may be changed is: mode, scope, absences_before_removal.")
-    _check_feed(changes)
-    with rt.database.begin() as connection:
-        changed = feeds.update_feed(connection, organization_id, feed_id, **changes)
-        _record(rt, connection, organization_id, "feed-changed", actor, {"feed": feed_id, **changes})
-    return changed
-
-
 def _post_key(dpc: DpcClient, key: KeyView) -> str:
     return dpc.post_key(key.public_pem, key.signature, key.label)
 
@@ -272,8 +217,8 @@ def _record(
 
 
 def _check_slug(text: str, what: str) -> None:
-    if not (text.isascii() and text.replace("-", "").isalnum() and text == text.lower() and len(text) <= 40):
-        raise InvalidInput(f"The {what} must be lower-case letters, digits and hyphens, at most 40.")
+    if not is_slug(text):
+        raise InvalidInput(f"The {what} must be lower-case letters, digits and hyphens, at most {LONGEST_SLUG}.")
 
 
 def _check_choice(changes: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> None:
@@ -298,9 +243,3 @@ def _check_organization(changes: Mapping[str, Any]) -> None:
             ZoneInfo(str(changes["time_zone"]))
         except (KeyError, ValueError, OSError):
             raise InvalidInput("time_zone must be a name such as America/New_York.") from None
-
-
-def _check_feed(changes: Mapping[str, Any]) -> None:
-    _check_choice(changes, "mode", MODES)
-    _check_choice(changes, "scope", SCOPES)
-    _check_number(changes, "absences_before_removal", 1, 10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,8 @@ from service.workflows.holds import HoldView, view_hold
 from service.workflows.observe import load_groups
 from service.workflows.plan import OPEN_STATES
 from service.workflows.plans import PlanHead, view_head
+from service.workflows.silence import KIND as SILENT
+from service.workflows.silence import find_feed_id, find_silences, is_silent_still
 
 NIGHTLY = "nightly"
 
@@ -64,6 +66,7 @@ class IncidentView:
     cause: str
     n: int
     opened_at: datetime
+    feed_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def show_overview(rt: Runtime, organization_id: str) -> Overview:
         runs = job_runs.find_runs(connection, organization_id, job=NIGHTLY, limit=1)
         heads = panels.find_panel_heads(connection, organization_id, side="observed")
         readings = [h.read_at for h in heads if h.read_at]
+        silences = find_silences(connection, organization_id, now)  # what came a moment ago has ended its silence
         return Overview(
             organization=organization,
             now=now,
@@ -111,7 +115,11 @@ def show_overview(rt: Runtime, organization_id: str) -> Overview:
             next_run_at=find_next_night(now, organization.time_zone, runs[0].scheduled_for if runs else None),
             last_reading_at=max(readings, default=None),
             open_attempts=len(intents.find_open_attempts(connection, organization_id)),
-            incidents=_show_incidents(people.find_incidents(connection, organization_id, only_open=True)),
+            incidents=_show_incidents(
+                incident
+                for incident in people.find_incidents(connection, organization_id, only_open=True)
+                if incident.kind != SILENT or is_silent_still(incident.cause, silences)
+            ),
         )
 
 
@@ -150,11 +158,13 @@ def _show_practitioners(
     return rows
 
 
-def _show_incidents(found: list[Incident]) -> tuple[IncidentView, ...]:
+def _show_incidents(found: Iterable[Incident]) -> tuple[IncidentView, ...]:
     grouped: dict[tuple[str, str | None, str], list[Incident]] = {}
     for incident in found:
         grouped.setdefault((incident.kind, incident.npi, incident.cause), []).append(incident)
     return tuple(
-        IncidentView(kind, npi, cause, len(some), min(i.opened_at for i in some))
+        IncidentView(
+            kind, npi, cause, len(some), min(i.opened_at for i in some), find_feed_id(cause) if kind == SILENT else None
+        )
         for (kind, npi, cause), some in sorted(grouped.items(), key=lambda item: str(item[0]))
     )

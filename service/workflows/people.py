@@ -30,8 +30,14 @@ SCOPES: Mapping[str, frozenset[Role]] = {
     "status:read": frozenset(),
     "plans:read": frozenset({Role.REVIEWER}),
     "plans:sign": frozenset(),
+    "setup:write": frozenset(),
 }
-"""What each scope lets a machine do; `plans:sign` acts for the person the client is bound to, in their roles."""
+"""What each scope lets a machine do by itself; the scopes of `ACTS_FOR_PERSON` act for the person it is bound to."""
+ACTS_FOR_PERSON: Mapping[str, frozenset[Role]] = {
+    "plans:sign": frozenset(Role) - {Role.ADMIN},
+    "setup:write": frozenset({Role.ADMIN}),
+}
+"""Which of the person's roles a client with this scope acts in, as long as the person holds them."""
 
 _hasher = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
 _DUMMY_HASH = _hasher.hash(secrets.token_urlsafe(16))
@@ -177,16 +183,17 @@ def add_client(
 ) -> NewClient:
     """Add a machine of the organisation with a secret of 256 bits, valid for a year.
 
-    `plans:sign` needs a person to act for. Raises InvalidInput, NotFound.
+    `plans:sign` and `setup:write` need a person to act for. Raises InvalidInput, NotFound.
     """
     check_may(actor, Action.SET_UP, organization_id)
     chosen = sorted(set(scopes))
     if not chosen or set(chosen) - SCOPES.keys():
         raise InvalidInput(f"Scopes are: {', '.join(SCOPES)}.")
-    if "plans:sign" in chosen and not person_email:
-        raise InvalidInput("A client that signs acts for a person.", next_action="Name the person by email.")
-    if person_email:
-        find_person_actor(rt, organization_id, person_email)
+    if ACTS_FOR_PERSON.keys() & set(chosen) and not person_email:
+        raise InvalidInput("A client that signs or sets up acts for a person.", next_action="Name the person by email.")
+    person_roles = find_person_actor(rt, organization_id, person_email).roles if person_email else frozenset()
+    if "setup:write" in chosen and Role.ADMIN not in person_roles:
+        raise InvalidInput("Only an admin may set up.", next_action="Name a person with the admin role.")
     secret, now = secrets.token_urlsafe(32), rt.now()
     with rt.database.begin() as connection:
         person = people.find_person_by_email(connection, person_email) if person_email else None
@@ -244,10 +251,12 @@ def find_token(rt: Runtime, bearer: str) -> Actor | None:
             return None
         scopes = frozenset(token.scopes.split())
         roles = frozenset(role for scope in scopes for role in SCOPES.get(scope, frozenset()))
-        if token.person_id and "plans:sign" in scopes:
+        if token.person_id and scopes & ACTS_FOR_PERSON.keys():
             person = _view_person(connection, people.load_person(connection, token.person_id))
-            signed_roles = person.memberships.get(token.organization_id, frozenset())
-            return Actor(person.email, token.organization_id, signed_roles, "person", scopes)
+            lent = {role for scope in scopes for role in ACTS_FOR_PERSON.get(scope, frozenset())}
+            held = person.memberships.get(token.organization_id, frozenset()) & lent
+            own = frozenset() if "plans:sign" in scopes else roles  # who signs in a name has that name's roles alone
+            return Actor(person.email, token.organization_id, held | own, "person", scopes)
     return Actor(f"client:{client.name}", token.organization_id, roles, "machine", scopes)
 
 

@@ -18,12 +18,15 @@ from service.storage.index_check import check_index_key
 from service.storage.raw_files import StoredFile, Stream, delete_raw_file, save_raw_file
 from service.storage.rows import new_id
 from service.workflows.deliveries import DeliveryView, view_delivery
+from service.workflows.reading import digest_settings
 from service.workflows.record import record_fact
+
+MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What the sender says about the file; `sha256` (hex) is checked against the bytes."""
+    """What the sender says about the file; `sha256` (hex) is checked against the bytes, `count` against the rows."""
 
     content_type: str | None = None
     filename: str | None = None
@@ -32,6 +35,7 @@ class Upload:
     sequence: str | None = None
     idempotency_key: str | None = None
     sha256: str | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
     check_may(actor, Action.SEND_DELIVERY, organization_id)
     _check_upload(upload)
     with rt.database.begin() as connection:
-        feeds.load_feed(connection, organization_id, feed_id)
+        settings = digest_settings(feeds.load_feed(connection, organization_id, feed_id))
         keys = rt.open_keys(connection, organization_id)
         check_index_key(connection, keys)
     stored = save_raw_file(keys, rt.settings.uploads_dir, new_id(), stream)
@@ -65,12 +69,12 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
                 next_action="Send the file again; something was lost on the way.",
             )
         with rt.database.begin() as connection:
-            first = _find_first(connection, organization_id, feed_id, stored, upload)
+            first = _find_first(connection, organization_id, feed_id, stored, upload, settings)
             if first is None:
                 added = _record_delivery(rt, connection, organization_id, feed_id, stored, upload, actor)
                 return Receipt(view_delivery(added), is_new=True)
     except AlreadyRecorded:
-        first = _find_winner(rt, organization_id, feed_id, stored, upload)
+        first = _find_winner(rt, organization_id, feed_id, stored, upload, settings)
     except BaseException:
         delete_raw_file(rt.settings.uploads_dir, stored.path)
         raise
@@ -83,13 +87,15 @@ def _check_upload(upload: Upload) -> None:
         raise InvalidInput("The roster mode must be snapshot or delta.")
     if upload.as_of_at and upload.as_of_at.tzinfo is None:
         raise InvalidInput("The as-of time must name its zone, for example 2026-01-31T00:00:00Z.")
+    if upload.count is not None and not 0 <= upload.count <= MOST_ROWS:
+        raise InvalidInput(f"The row count must be a whole number from 0 to {MOST_ROWS:,}.")
     for text in (upload.sequence, upload.idempotency_key):
         if text is not None and not (text.isascii() and text.isprintable() and 0 < len(text) <= 100):
             raise InvalidInput("A sequence or idempotency key must be 1 to 100 printable ASCII characters.")
 
 
 def _find_first(
-    connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload
+    connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload, settings: str
 ) -> Delivery | None:
     """Answer the earlier delivery of the same bytes; raises Conflict for a reused key or sequence with other bytes."""
     for name, value, find in (
@@ -105,7 +111,12 @@ def _find_first(
         if known:
             return known
     same = deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
-    return None if same is None or _is_newer(same, upload) else same
+    return None if same is None or _is_newer(same, upload) or _may_read_better(same, settings) else same
+
+
+def _may_read_better(same: Delivery, settings: str) -> bool:
+    """A file that could not be used is news once a person has changed how the feed's files are read."""
+    return same.file_error is not None and same.settings_digest not in (None, settings)
 
 
 def _is_newer(same: Delivery, upload: Upload) -> bool:
@@ -114,9 +125,11 @@ def _is_newer(same: Delivery, upload: Upload) -> bool:
     return later or (upload.sequence is not None and upload.sequence != same.sequence)
 
 
-def _find_winner(rt: Runtime, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload) -> Delivery:
+def _find_winner(
+    rt: Runtime, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload, settings: str
+) -> Delivery:
     with rt.database.read() as connection:
-        first = _find_first(connection, organization_id, feed_id, stored, upload)
+        first = _find_first(connection, organization_id, feed_id, stored, upload, settings)
     if first is None:
         raise Conflict("The same delivery was being recorded by somebody else.", next_action="Send it again.")
     return first
@@ -148,6 +161,7 @@ def _record_delivery(
             received_at=now,
             received_by=actor.name,
             body_path=stored.path,
+            declared_count=upload.count,
         ),
     )
     record_fact(

@@ -10,11 +10,12 @@ from service.domain.nights import find_next_night
 from service.runtime import Runtime
 from service.storage import deliveries, intents, job_runs, organizations, plans
 from service.workflows.overview import NIGHTLY
+from service.workflows.silence import find_silences
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationStatus:
-    """When the night last ran and changed anything, when it runs next, and how much waits for a person."""
+    """When the night last ran and changed anything, when it runs next, how much waits for a person, who is silent."""
 
     organization_id: str
     name: str
@@ -24,6 +25,7 @@ class OrganizationStatus:
     next_run_at: datetime
     open_holds: int
     held_deliveries: int
+    silent_feeds: tuple[str, ...]
 
 
 def show_status(rt: Runtime, organization_ids: Collection[str] | None = None) -> list[OrganizationStatus]:
@@ -46,6 +48,7 @@ def show_status(rt: Runtime, organization_ids: Collection[str] | None = None) ->
                     find_next_night(rt.now(), organization.time_zone, last.scheduled_for if last else None),
                     sum(1 for h in plans.find_holds(connection, organization.id, state="open") if h.plan_id),
                     len(deliveries.find_deliveries(connection, organization.id, state="held", limit=500)),
+                    tuple(one.feed_id for one in find_silences(connection, organization.id, rt.now())),
                 )
             )
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Playwright
 from web_stage import (
     ATTESTER,
+    FEED,
     OURS,
     PASSWORD,
     QUIET,
@@ -27,9 +28,12 @@ from web_stage import (
 from werkzeug.serving import make_server
 
 from service.domain.people import Actor
+from service.workflows.feeds import add_feed, set_feed
 from service.workflows.onboard import set_organization
 from service.workflows.prove import make_checkpoint
+from service.workflows.silence import watch_feeds
 
+SILENT_FEED = "front-desk"
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
@@ -82,9 +86,18 @@ def open_theatre(folder: Path) -> Iterator[Theatre]:
             server.server_close()
 
 
+def set_up_feeds(stage: Stage) -> None:
+    """Decide something about the feed, and add one for changes that is never heard of."""
+    settings = {"expected_every_hours": 24 * 35, "max_removals": 25, "practitioners": [WELLS, RIVERS, QUIET]}
+    set_feed(stage.runtime, OURS, FEED, settings, Actor.operator())
+    desk = {"expected_every_hours": 24 * 7, "column_mapping": {"mbi": "Member Number"}}
+    add_feed(stage.runtime, OURS, feed_id=SILENT_FEED, settings=desk, actor=Actor.operator())
+
+
 def play_history(stage: Stage) -> dict[str, str]:
     """Three rosters weeks apart, one that is cut off, a plan that is applied and one that waits with a hold."""
     set_organization(stage.runtime, OURS, {"patient_limit": 90}, Actor.operator())
+    set_up_feeds(stage)
     stage.send(write_practitioners())
     stage.send(
         write_roster({WELLS: range(40), RIVERS: range(100, 118), QUIET: range(200, 270)}),
@@ -106,6 +119,7 @@ def play_history(stage: Stage) -> dict[str, str]:
     stage.advance(1)
     held = stage.send(write_roster({WELLS: range(9)}), as_of_at=stage.runtime.now())
     make_checkpoint(stage.runtime, OURS)
+    watch_feeds(stage.runtime, OURS)
     row = next(row for diff in plan.practitioners if diff.npi == WELLS for row in diff.rows if row.kind == "renew")
     return {
         "open_plan": plan.head.id,

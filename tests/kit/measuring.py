@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,42 @@ def print_load(when: str) -> None:
     """Print how busy the machine is; figures taken beside other work say little."""
     one, five, _ = os.getloadavg()
     print(f"load {when}: {one:.2f} over one minute, {five:.2f} over five, {os.cpu_count()} cores")
+
+
+class ForeignWork:
+    """What the rest of the machine computes meanwhile: busy processor time less our own and that of our children."""
+
+    MOST_SHARE = 0.05
+    """Above this part of all processors the figures of a run are worth nothing."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._busy = _read_busy_seconds()
+        self._own = _read_own_seconds()
+
+    def read_share(self) -> float:
+        """Foreign processor time since the beginning, as a part of all processors; children count once they ended."""
+        foreign = _read_busy_seconds() - self._busy - (_read_own_seconds() - self._own)
+        return max(0.0, foreign / ((time.perf_counter() - self._began) * (os.cpu_count() or 1)))
+
+    def print_share(self) -> bool:
+        """Print how much foreign work there was, and answer whether the run can be used."""
+        share = self.read_share()
+        is_usable = share <= self.MOST_SHARE
+        print(f"foreign work: {share:.1%} of {os.cpu_count()} cores"
+              + ("" if is_usable else ": THIS RUN IS UNUSABLE, the machine was busy with something else"))  # fmt: skip
+        return is_usable
+
+
+def _read_busy_seconds() -> float:
+    """Seconds that all processors together were busy since the start, without those that waited."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _read_own_seconds() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def print_target(what: str, figure: str, target: str, *, is_met: bool) -> bool:

@@ -26,6 +26,8 @@ from service.workflows import onboard
 from service.workflows.apply import ApplyReport, apply_plan
 from service.workflows.deliveries import DeliveryView
 from service.workflows.digest import digest_delivery
+from service.workflows.feeds import add_feed
+from service.workflows.holds import decide_delivery
 from service.workflows.plan import draw_plan
 from service.workflows.plans import PlanView
 from service.workflows.prove import verify_ledger
@@ -115,7 +117,7 @@ class Practice:
             organizations.add_key(connection, keys, organization_id, key, key_pair.private_pem)
         rt._private_keys[key.id] = _parse_key(key_pair.private_pem)
         onboard.connect_to_emulator(rt, organization_id, self.emu.base_url, OPERATOR)
-        onboard.add_feed(rt, organization_id, feed_id="ehr", mode="snapshot", actor=OPERATOR)
+        add_feed(rt, organization_id, feed_id="ehr", mode="snapshot", actor=OPERATOR)
 
     # Rosters
 
@@ -133,6 +135,22 @@ class Practice:
         delivery = self.deliver(write_roster(panels) + b"\r\n" * self.sent, **more)
         assert delivery.state == "accepted", delivery.hold_reason
         return delivery
+
+    def send_odd_roster(self, panels: Mapping[str, Sequence[int]], **more: Any) -> DeliveryView:
+        """Send a roster that a guard holds, and let people accept it."""
+        self.sent += 1
+        delivery = self.deliver(write_roster(panels) + b"\r\n" * self.sent, **more)
+        assert delivery.state == "held"
+        self.accept(delivery.id)
+        return delivery
+
+    def accept(self, delivery_id: str) -> None:
+        """Let as many people accept a held delivery as it takes."""
+        for person in (RUTH, VERA):
+            hold = decide_delivery(self.rt, self.organization_id, delivery_id, "accept", "Called the practice.", person)
+            if hold.state == "released":
+                return
+        raise AssertionError(hold.state)
 
     def name_practitioners(self) -> None:
         """Send the names of the three practitioners."""

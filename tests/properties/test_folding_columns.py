@@ -9,9 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.identifiers import pack_mbi
-from service.domain.roster import Claim, DeliveredPanel, fold_delivery
+from service.domain.roster import Claim, DeliveredPanel, build_panel, fold_delivery, fold_redelivery
 from service.storage.panel_codec import NO_CLAIMS, build_claim_columns, decode_claims, encode_claims, read_claims
-from service.storage.panels.folding import DeliveredColumns, Listed, fold_columns, list_once, unite_listed
+from service.storage.panels.folding import (
+    DeliveredColumns,
+    Listed,
+    fold_columns,
+    fold_redelivered,
+    list_once,
+    rename_claims,
+    unite_listed,
+)
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 MBIS = [f"1S00E00AA{n:02d}" for n in range(10)]
@@ -114,3 +122,35 @@ def test_a_removal_from_one_practitioner_stands_before_one_from_everybody() -> N
     assert united.line.tolist() == [3, 9]
     assert united.mbi.tolist() == [pack_mbi(MBIS[0]), pack_mbi(MBIS[1])]
     assert unite_listed(everybody, Listed()).line.tolist() == [3, 4]
+
+
+@given(known_claims(), known_claims(), deliveries(), ABSENCES_BEFORE_REMOVAL)
+@STEADY
+def test_columns_replace_a_snapshot_as_the_rule_does(
+    known: tuple[Claim, ...], before: tuple[Claim, ...], delivered: DeliveredPanel, limit: int
+) -> None:
+    columns = [build_claim_columns(claims) for claims in (known, before)]
+    folded = fold_redelivered(columns[0], columns[1], write_columns(delivered), limit)
+    assert read_claims(folded) == through_columns(fold_redelivery(known, before, delivered, limit))
+
+
+RENAMES = st.dictionaries(st.sampled_from(MBIS[:5]), st.sampled_from(MBIS[5:]), max_size=5)
+
+
+@given(known_claims(), RENAMES)
+@STEADY
+def test_claims_under_changed_numbers_are_those_that_the_rule_unites(
+    known: tuple[Claim, ...], renames: dict[str, str]
+) -> None:
+    former = sorted(renames, key=pack_mbi)
+    renamed = read_claims(
+        rename_claims(
+            build_claim_columns(known),
+            np.array([pack_mbi(mbi) for mbi in former], np.uint64),
+            np.array([pack_mbi(renames[mbi]) for mbi in former], np.uint64),
+        )
+    )
+    assert [claim.mbi for claim in renamed] == sorted({renames.get(claim.mbi, claim.mbi) for claim in known})
+    wanted = build_panel("3905293015", {"ehr": known}, renames).wanted
+    assert {claim.mbi for claim in renamed if not claim.ended} == wanted.keys()
+    assert all(claim.evidence_at == wanted[claim.mbi].evidence_at for claim in renamed if not claim.ended)

@@ -15,6 +15,12 @@ from service.storage.deliveries.deliveries import (
     set_delivery_state,
     update_delivery,
 )
+from service.storage.deliveries.effects import (
+    DeliveryEffect,
+    add_effects,
+    find_effects,
+    replace_effects,
+)
 from service.storage.deliveries.findings import (
     Finding,
     add_findings,
@@ -24,8 +30,10 @@ from service.storage.deliveries.findings import (
 
 __all__ = [
     "Delivery",
+    "DeliveryEffect",
     "Finding",
     "add_delivery",
+    "add_effects",
     "add_findings",
     "count_findings_by_code",
     "find_by_digest",
@@ -33,9 +41,11 @@ __all__ = [
     "find_by_number",
     "find_by_sequence",
     "find_deliveries",
+    "find_effects",
     "find_findings",
     "find_last_accepted",
     "load_delivery",
+    "replace_effects",
     "set_delivery_state",
     "update_delivery",
 ]

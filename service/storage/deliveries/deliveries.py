@@ -63,6 +63,7 @@ class Delivery:
     absent_count: int | None = None
     ended_count: int | None = None
     folded_at: datetime | None = None
+    settings_digest: str | None = None
 
 
 _FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.storage.panels.claims import ClaimPanel, load_claims, save_claims, save_folded
+from service.storage.panels.claims import ClaimPanel, load_claims, load_claims_of_versions, save_claims, save_folded
 from service.storage.panels.heads import (
     PanelHead,
     StaleVersion,
@@ -18,6 +18,7 @@ __all__ = [
     "StaleVersion",
     "find_panel_heads",
     "load_claims",
+    "load_claims_of_versions",
     "load_observed",
     "prune_panels",
     "save_claims",

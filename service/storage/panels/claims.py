@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy import Connection
 
-from service.storage.panel_codec import ClaimColumns, are_same, decode_claims, encode_claims
+from service.storage.panel_codec import ClaimColumns, are_same, decode_claims, encode_claims, encode_each_claims
 from service.storage.panels.heads import (
     PanelHead,
     find_latest,
     open_latest,
+    open_versions,
     raise_stale,
     write_version,
     write_versions,
@@ -21,7 +23,8 @@ from service.storage.rows import in_batches
 from service.storage.sealing import OrganizationKeys
 
 SIDE = "claims"
-PANELS_PER_STATEMENT = 100
+PANELS_PER_STATEMENT = 50
+"""Enough to share the cost of each call, few enough that what is worked on stays near the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ def save_folded(
     """
     written = 0
     for batch in in_batches(_iter_changed(feed, folded, now), PANELS_PER_STATEMENT):
-        write_versions(connection, keys, organization_id, batch)
+        bodies = encode_each_claims([claims for _, claims in batch])
+        versions = [(head, body) for (head, _), body in zip(batch, bodies, strict=True)]
+        write_versions(connection, keys, organization_id, versions)
         written += len(batch)
     return written
 
@@ -95,14 +100,22 @@ def load_claims(
     ]
 
 
+def load_claims_of_versions(
+    connection: Connection, keys: OrganizationKeys, organization_id: str, feed: str, versions: Mapping[str, int]
+) -> dict[str, ClaimColumns]:
+    """Answer the claims of one feed as they were in given versions, by NPI; those that are pruned are missing."""
+    found = open_versions(connection, keys, organization_id, SIDE, feed, versions)
+    return {head.npi: decode_claims(body) for head, body in found}
+
+
 def _iter_changed(
     feed: str, folded: Iterable[tuple[str, ClaimPanel | None, ClaimColumns]], now: datetime
-) -> Iterator[tuple[PanelHead, bytes]]:
+) -> Iterator[tuple[PanelHead, ClaimColumns]]:
     for npi, known, claims in folded:
         if known is None or not are_same(known.columns, claims):
-            yield _build_head(npi, feed, known.version if known else 0, claims, now), encode_claims(claims)
+            yield _build_head(npi, feed, known.version if known else 0, claims, now), claims
 
 
 def _build_head(npi: str, feed: str, version: int, claims: ClaimColumns, now: datetime) -> PanelHead:
-    n_active = len(claims) - int(claims.ended.sum())
+    n_active = len(claims) - int(np.count_nonzero(claims.ended))
     return PanelHead(npi, SIDE, feed, version, len(claims), n_active, None, None, now, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -129,3 +130,54 @@ def _restore_newer(claims: ClaimColumns, known: ClaimColumns, delivered: Deliver
     newer = (known.evidence_at > delivered.evidence_at) | (known.ended & (known.delivery > delivered.delivery))
     if newer.any():
         _copy(known, newer, claims, places[newer])
+
+
+def fold_redelivered(
+    known: ClaimColumns, before: ClaimColumns, delivered: DeliveredColumns, absences_before_removal: int
+) -> ClaimColumns:
+    """Fold a snapshot that replaces the last one as a whole; `service.domain.roster.fold_redelivery` says how."""
+    if not delivered.removals_count:
+        return fold_columns(known, delivered, absences_before_removal)
+    folded = fold_columns(before, delivered, absences_before_removal)
+    only_replaced = ~np.isin(known.mbi, folded.mbi)
+    if not only_replaced.any():
+        return folded
+    gone = _choose(known, only_replaced)
+    lets_go = ~gone.ended & ~np.isin(gone.mbi, delivered.protected)
+    gone.delivery[lets_go] = delivered.delivery
+    gone.line[lets_go] = 0
+    gone.ended[lets_go] = True
+    mbi = np.unique(np.concatenate([folded.mbi, gone.mbi]))
+    claims = _spread(folded, mbi, np.searchsorted(mbi, folded.mbi))
+    _copy(gone, slice(None), claims, np.searchsorted(mbi, gone.mbi))
+    return claims
+
+
+def rename_claims(known: ClaimColumns, former: Codes, present: Codes) -> ClaimColumns:
+    """Answer the claims under the present MBIs; of a patient claimed under both, what holds and is newest stands.
+
+    `former` and `present` stand side by side; `former` is in order.
+    """
+    mbi = rename_codes(known.mbi, former, present)
+    if mbi is known.mbi:
+        return known
+    order = np.lexsort((-known.evidence_at, known.ended, mbi))
+    _, first = np.unique(mbi[order], return_index=True)
+    chosen = order[first]
+    return replace(_choose(known, chosen), mbi=mbi[chosen])
+
+
+def rename_codes(mbi: Codes, former: Codes, present: Codes) -> Codes:
+    """Answer packed MBIs with the former ones replaced; the very same array when there is none among them."""
+    if len(former) == 0 or len(mbi) == 0:
+        return mbi
+    places = np.minimum(np.searchsorted(former, mbi), len(former) - 1)
+    is_former = former[places] == mbi
+    if not is_former.any():
+        return mbi
+    renamed: Codes = np.where(is_former, present[places], mbi)
+    return renamed
+
+
+def _choose(claims: ClaimColumns, chosen: npt.NDArray[Any]) -> ClaimColumns:
+    return ClaimColumns(*(getattr(claims, item.name)[chosen] for item in fields(ClaimColumns)))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, bindparam, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Dialect, Subquery, and_, bindparam, delete, func, select, tuple_
 
 from service.domain.errors import Conflict
-from service.storage.rows import columns_of, insert_for
+from service.storage.rows import columns_of, in_batches
 from service.storage.sealing import OrganizationKeys
 from service.storage.tables.rosters import panel
 
@@ -42,6 +42,8 @@ class PanelHead:
     created_at: datetime
     read_at: datetime | None
 
+
+_VERSIONS_PER_STATEMENT = 400
 
 _LATEST = (
     select(*columns_of(panel, PanelHead), panel.c.body)
@@ -96,6 +98,28 @@ def open_latest(
         yield found, keys.unseal("panel", "body", _name_row(found), body)
 
 
+def open_versions(
+    connection: Connection,
+    keys: OrganizationKeys,
+    organization_id: str,
+    side: str,
+    source: str,
+    wanted: Mapping[str, int],
+) -> Iterator[tuple[PanelHead, bytes]]:
+    """Yield given versions of panels, by NPI, with their opened bodies; those that are pruned are missing."""
+    columns = [*columns_of(panel, PanelHead), panel.c.body]
+    for some in in_batches(wanted.items(), _VERSIONS_PER_STATEMENT):
+        where = (
+            panel.c.organization_id == organization_id,
+            panel.c.side == side,
+            panel.c.source == source,
+            tuple_(panel.c.npi, panel.c.version).in_(some),
+        )
+        for *head, body in connection.execute(select(*columns).where(*where)):
+            found = PanelHead(*head)
+            yield found, keys.unseal("panel", "body", _name_row(found), body)
+
+
 def find_latest(
     connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str, side: str, source: str
 ) -> tuple[PanelHead, bytes] | None:
@@ -120,8 +144,15 @@ def write_versions(
     connection: Connection, keys: OrganizationKeys, organization_id: str, panels: Sequence[tuple[PanelHead, bytes]]
 ) -> None:
     """Write for each panel the version that follows its head's; raises StaleVersion when somebody else has."""
-    rows = [_build_row(keys, organization_id, head, body) for head, body in panels]
-    if rows and connection.execute(_build_insert(connection.dialect.name), rows).rowcount != len(rows):
+    if not panels:
+        return
+    write_time = _bind_times(connection.dialect)
+    rows = [_build_row(keys, organization_id, head, body, write_time) for head, body in panels]
+    if connection.dialect.name == "sqlite":
+        written = connection.exec_driver_sql(_INSERT_SQLITE, rows).rowcount
+    else:  # one statement for all rows instead of one for each
+        written = connection.exec_driver_sql(_INSERT_POSTGRESQL, tuple(map(list, zip(*rows, strict=True)))).rowcount
+    if written != len(rows):
         raise_stale()
 
 
@@ -131,19 +162,63 @@ def raise_stale() -> None:
 
 
 def _name_row(head: PanelHead) -> str:
-    return f"{head.npi}/{head.side}/{head.source}/{head.version}"
+    return _name_version(head, head.version)
 
 
-def _build_row(keys: OrganizationKeys, organization_id: str, head: PanelHead, body: bytes) -> dict[str, Any]:
-    following = replace(head, version=head.version + 1)
-    row: dict[str, Any] = {name: getattr(following, name) for name in PanelHead.__slots__}
-    sealed = keys.seal("panel", "body", _name_row(following), body)
-    return row | {"organization_id": organization_id, "body": sealed}
+def _name_version(head: PanelHead, version: int) -> str:
+    return f"{head.npi}/{head.side}/{head.source}/{version}"
 
 
-@cache
-def _build_insert(dialect: str) -> Any:
-    return insert_for(dialect, panel).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+def _build_row(
+    keys: OrganizationKeys,
+    organization_id: str,
+    head: PanelHead,
+    body: bytes,
+    write_time: Callable[[datetime | None], Any],
+) -> tuple[Any, ...]:
+    """Build the row of the version that follows, in the order in which both statements name its columns."""
+    following = head.version + 1
+    return (
+        organization_id,
+        head.npi,
+        head.side,
+        head.source,
+        following,
+        head.n,
+        head.n_active,
+        write_time(head.min_end),
+        head.group_id,
+        write_time(head.created_at),
+        write_time(head.read_at),
+        keys.seal("panel", "body", _name_version(head, following), body),
+    )
+
+
+_INSERT_SQLITE = (
+    "INSERT INTO panel (organization_id, npi, side, source, version, n, n_active, min_end, group_id, created_at,"
+    " read_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_INSERT_POSTGRESQL = (
+    "INSERT INTO panel (organization_id, npi, side, source, version, n, n_active, min_end, group_id, created_at,"
+    " read_at, body) SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::int[],"
+    " %b::int[], %b::timestamptz[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::bytea[])"
+    " ON CONFLICT DO NOTHING"
+)
+"""In the words of the drivers: a million members pass here in a night, and building parameters costs more than a row.
+
+A row that is there already was written by somebody else since: it stays, and the count of rows tells.
+"""
+
+
+def _bind_times(dialect: Dialect) -> Callable[[datetime | None], Any]:
+    """Answer what makes of a time that which the driver is given by the columns' own type."""
+    write = panel.c.created_at.type.dialect_impl(dialect).bind_processor(dialect)
+
+    @cache
+    def write_once(time: datetime | None) -> Any:
+        return time if time is None or write is None else write(time)
+
+    return write_once
 
 
 def _select_latest(

@@ -121,6 +121,7 @@ intent = Table(
     column("members", LargeBinary, "phi"),
     column("created_at", UtcDatetime),
     column("updated_at", UtcDatetime),
+    column("is_rename", Boolean, null=True),
     refers("plan", "plan_id"),
     UniqueConstraint("organization_id", "plan_id", "ordinal"),
     one_of("state", "state", "planned", "approved", "sent", "landed", "refused", "ambiguous", "not-landed"),

@@ -45,6 +45,7 @@ delivery = Table(
     column("absent_count", Integer, null=True),
     column("ended_count", Integer, null=True),
     column("folded_at", UtcDatetime, null=True),
+    column("settings_digest", Text, null=True),
     of_organization(),
     refers("feed", "feed_id"),
     UniqueConstraint("organization_id", "number"),
@@ -94,6 +95,7 @@ delivery_effect = Table(
     column("added", Integer),
     column("absent", Integer),
     column("ended", Integer),
+    column("version", Integer, null=True),
     refers("delivery", "delivery_id"),
 )
 

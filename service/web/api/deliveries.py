@@ -9,14 +9,32 @@ from flask import Response, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 
 from schemas.api.base import TableQuery
-from schemas.api.deliveries import DeliveriesQuery, DeliveryPage, DeliverySchema, FindingPage
+from schemas.api.deliveries import (
+    DeliveriesQuery,
+    DeliveryDecisionWish,
+    DeliveryPage,
+    DeliverySchema,
+    DeparturePage,
+    EffectPage,
+    FindingPage,
+)
+from schemas.api.plans import HoldSchema
+from service.domain.people import Actor
 from service.runtime import Runtime
-from service.web.access import FEED_WRITE, STATUS_READ, for_machines, load_actor, load_organization_id
+from service.web.access import (
+    FEED_WRITE,
+    PLANS_READ,
+    PLANS_SIGN,
+    STATUS_READ,
+    for_machines,
+    load_actor,
+    load_organization_id,
+)
 from service.web.api.digests import read_upload
-from service.web.api.paging import Page, cut_page, read_number_cursor
+from service.web.api.paging import Page, cut_page, read_number_cursor, slice_page
 from service.web.api.section import CSV_DOC, Route, Section
 from service.web.deferred import may_receive, submit_digest
-from service.web.exports import Cell, build_csv_answer, wants_csv
+from service.web.exports import Cell, build_csv_answer, build_json_answer, wants_csv
 from service.web.places import find_pool, find_runtime
 from service.web.problems import RETRY_SECONDS
 from service.web.security import UPLOAD_LIMIT
@@ -28,15 +46,19 @@ from service.workflows.deliveries import (
     find_findings,
     load_delivery,
 )
+from service.workflows.effects import DepartureView, find_departures, find_effects
+from service.workflows.holds import decide_delivery
 from service.workflows.receive import receive
 
 section = Section("deliveries", "Post roster files and read what became of them.")
 
+DEPARTURE_COLUMNS = ("npi", "masked_mbi", "at_once")
 FINDING_COLUMNS = ("n", "position", "code", "severity", "is_blind", "sentence")
 _BATCH = 500
 _HEADERS = {
     "X-Roster-Mode": "snapshot or delta, where the feed leaves it open.",
     "X-Roster-As-Of": "The moment the roster describes, RFC 3339 with zone.",
+    "X-Roster-Count": "How many rows the file has; compared with what arrives, so that a cut file is noticed.",
     "X-Roster-Sequence": "The sender's own number; used twice for different bytes it is refused.",
     "Idempotency-Key": "Sent again with the same bytes, the first receipt comes back.",
     "Content-Digest": "sha-256=:BASE64: (RFC 9530); checked against the bytes. Digest works too.",
@@ -129,11 +151,67 @@ def list_findings(query: dict[str, Any], delivery: str) -> Any:
     return {"counts": counts, "items": page.items, "next": page.next}, page.headers
 
 
+@section.route(
+    Route("/deliveries/<delivery>/effects", EffectPage, errors=(404,)), for_machines(STATUS_READ, FEED_WRITE)
+)
+def list_effects(delivery: str) -> Any:
+    """Read what one delivery changes, or would change if a person let it, by practitioner and in numbers."""
+    return {"items": find_effects(find_runtime(), load_organization_id(), delivery)}
+
+
+@section.route(
+    Route("/deliveries/<delivery>/departures", DeparturePage, query=TableQuery, errors=(404, 409, 422), more=CSV_DOC),
+    for_machines(PLANS_READ),
+)
+def list_departures(query: dict[str, Any], delivery: str) -> Any:
+    """Read whom a waiting delivery would let go, MBIs masked; as JSON, or all of them as CSV. The look is recorded."""
+    runtime, organization_id = find_runtime(), load_organization_id()
+    if wants_csv(query["format"]):
+        return build_departures_csv(runtime, organization_id, delivery, load_actor())
+    found = find_departures(runtime, organization_id, delivery, load_actor())
+    page: Page[DepartureView] = slice_page(found, query["limit"], query["cursor"])
+    return {"total": len(found), "items": page.items, "next": page.next}, page.headers
+
+
+@section.route(
+    Route(
+        "/deliveries/<delivery>/decisions",
+        HoldSchema,
+        method="POST",
+        status=201,
+        body=DeliveryDecisionWish,
+        errors=(404, 409, 422),
+    ),
+    for_machines(PLANS_SIGN),
+)
+def post_delivery_decision(wish: dict[str, Any], delivery: str) -> Any:
+    """Accept or reject a held delivery, or whom an accepted one would let go; a hard stop needs two people."""
+    load_delivery(find_runtime(), load_organization_id(), delivery)
+    return decide_delivery(
+        find_runtime(), load_organization_id(), delivery, wish["verdict"], wish["reason"], load_actor()
+    )
+
+
+def build_departures_csv(runtime: Runtime, organization_id: str, delivery_id: str, actor: Actor) -> Response:
+    """Answer whom a waiting delivery would let go as a download; raises NotFound, WrongState."""
+    delivery = load_delivery(runtime, organization_id, delivery_id)
+    found = find_departures(runtime, organization_id, delivery_id, actor)
+    rows = ((d.npi, d.masked_mbi, d.at_once) for d in found)
+    return build_csv_answer(f"departures-{delivery.number}", DEPARTURE_COLUMNS, rows)
+
+
 def build_findings_csv(runtime: Runtime, organization_id: str, delivery_id: str) -> Response:
     """Answer every finding of a delivery as a download, read in batches; raises NotFound."""
     delivery = load_delivery(runtime, organization_id, delivery_id)
     rows = _walk_findings(runtime, organization_id, delivery_id)
     return build_csv_answer(f"findings-{delivery.number}", FINDING_COLUMNS, rows)
+
+
+def build_findings_json(runtime: Runtime, organization_id: str, delivery_id: str) -> Response:
+    """Answer every finding of a delivery as one JSON document to keep, read in batches; raises NotFound."""
+    delivery = load_delivery(runtime, organization_id, delivery_id)
+    rows = _walk_findings(runtime, organization_id, delivery_id)
+    return build_json_answer(f"findings-{delivery.number}", FINDING_COLUMNS, rows)
 
 
 def _walk_findings(runtime: Runtime, organization_id: str, delivery_id: str) -> Iterator[tuple[Cell, ...]]:

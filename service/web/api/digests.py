@@ -23,6 +23,7 @@ def read_upload(headers: Headers) -> Upload:
         sequence=headers.get("X-Roster-Sequence"),
         idempotency_key=headers.get("Idempotency-Key"),
         sha256=read_digest(headers.get("Content-Digest"), headers.get("Digest")),
+        count=_read_count(headers.get("X-Roster-Count")),
     )
 
 
@@ -56,6 +57,14 @@ def _decode(text: str, header: str) -> str:
 
 def _wrong_digest(header: str) -> InvalidInput:
     return InvalidInput(f"The header {header} does not hold a SHA-256 in base64.")
+
+
+def _read_count(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise InvalidInput("X-Roster-Count must be a whole number.")
+    return int(text)
 
 
 def _read_time(text: str | None) -> datetime | None:

@@ -10,11 +10,11 @@ from flask_smorest import Api  # type: ignore[import-untyped]
 
 from schemas.api.problem import ProblemSchema
 from service.web.access import open_to_all
-from service.web.api import deliveries, plans, practitioners, proof, reports, status, token
+from service.web.api import deliveries, feeds, plans, practitioners, proof, reports, status, token
 from service.web.api.section import PREFIX, PROBLEM_JSON
 from service.web.problems import PROBLEM_TYPES
 
-SECTIONS = (token, deliveries, plans, practitioners, reports, proof, status)
+SECTIONS = (token, feeds, deliveries, plans, practitioners, reports, proof, status)
 VERSION = "1"
 
 pages = Blueprint("documentation", __name__)
@@ -38,7 +38,7 @@ def register_api(app: Flask) -> None:
             "version": VERSION,
             "openapi_version": "3.1.0",
             "info": {
-                "description": "Post rosters, read plans, sign and apply them, read the proof. "
+                "description": "Set feeds up, post rosters, read plans, sign and apply them, read the proof. "
                 "Lists are paged by limit and cursor; errors are application/problem+json."
             },
         },

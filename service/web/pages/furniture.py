@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +61,7 @@ INCIDENT_WORDS = {
     "roster-limit": "DPC takes no more patients into the Group",
     "partly-landed": "A call was carried out in part for the Group",
     "unapproved-attribution": "DPC holds what nobody here approved for the Group",
+    "feed_silent": "A feed is silent",
 }
 """What is wrong, for the incidents that are not about one attribution's end."""
 
@@ -78,6 +80,7 @@ PLACES = (
     Place("pages.list_plans", "Plans"),
     Place("pages.list_holds", "Holds"),
     Place("pages.list_deliveries", "Deliveries", (Action.READ_ROSTERS, Action.SEND_DELIVERY)),
+    Place("pages.list_feeds", "Feeds", (Action.READ_ROSTERS, Action.SEND_DELIVERY, Action.SET_UP)),
     Place("pages.show_ledger", "Ledger"),
     Place("pages.list_reports", "Reports"),
 )
@@ -96,6 +99,12 @@ def furnish_templates(app: Flask) -> None:
 
 def tell_briefly(value: object) -> str:
     """Answer a value of a ledger entry as text; ids and digests by their beginning."""
+    if value is None or value == {}:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {tell_briefly(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(tell_briefly(item) for item in value) or "none"
     text = str(value)

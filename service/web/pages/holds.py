@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from service.domain.intake import REMOVAL_RULES
 from service.domain.people import Action
 from service.web.access import for_people, load_actor, load_organization_id
 from service.web.pages.blueprint import act, pages
 from service.web.places import find_runtime
-from service.workflows.deliveries import find_deliveries
+from service.workflows.deliveries import find_deliveries, load_delivery
 from service.workflows.holds import decide_hold, find_holds
 
 _DONE = {
@@ -24,10 +25,16 @@ _DONE = {
 def list_holds() -> ResponseReturnValue:
     """List held deliveries and held changes."""
     runtime, organization_id = find_runtime(), load_organization_id()
+    holds = find_holds(runtime, organization_id)
     return render_template(
         "holds.html",
-        holds=find_holds(runtime, organization_id),
+        holds=holds,
         deliveries=find_deliveries(runtime, organization_id, state="held"),
+        removals=[
+            (load_delivery(runtime, organization_id, hold.delivery_id), hold)
+            for hold in holds
+            if hold.delivery_id and hold.rule in REMOVAL_RULES
+        ],
     )
 
 

@@ -35,6 +35,8 @@ def show_overview_page() -> ResponseReturnValue:
     if not is_allowed(Action.READ_ROSTERS):
         if is_allowed(Action.SEND_DELIVERY):
             return redirect(url_for("pages.list_deliveries"), 303)
+        if is_allowed(Action.SET_UP):
+            return redirect(url_for("pages.list_feeds"), 303)
         return render_template("nothing_here.html")
     overview = show_overview(find_runtime(), load_organization_id())
     return render_template(

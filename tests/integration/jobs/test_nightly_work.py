@@ -25,6 +25,7 @@ from service.workflows import job_runs, onboard
 from service.workflows.apply import apply_plan
 from service.workflows.authorize import authorize
 from service.workflows.deliveries import find_deliveries
+from service.workflows.feeds import add_feed, set_feed
 from service.workflows.incidents import watch_expiry
 from service.workflows.people import add_person, find_person_actor
 from service.workflows.plan import draw_plan
@@ -78,7 +79,7 @@ def practice(tmp_path: Path) -> Iterator[Practice]:
             operator = Actor.operator()
             onboard.add_organization(rt, organization_id="lakeside", name="Lakeside", npi="3999999998", actor=operator)
             onboard.connect_to_emulator(rt, "lakeside", emulator.base_url, operator)
-            onboard.add_feed(rt, "lakeside", feed_id="ehr-daily", mode="snapshot", actor=operator)
+            add_feed(rt, "lakeside", feed_id="ehr-daily", mode="snapshot", actor=operator)
             add_person(
                 rt, "lakeside", email=OFFICER, name="Opal Fields", password="correct horse battery staple",
                 roles=frozenset({Role.ATTESTER}), actor=operator,
@@ -159,6 +160,16 @@ def test_an_attribution_that_lapses_on_a_stale_roster_becomes_a_lapsed_incident(
     watch = watch_expiry(practice.rt, "lakeside")
     assert (watch.opened, watch.still_open) == (10, 10)
     assert {(kind, is_open) for kind, _, is_open in practice.find_incidents()} == {("lapsed", True)}
+
+
+def test_the_hourly_job_notices_a_feed_that_fell_silent_and_one_that_speaks_again(practice: Practice) -> None:
+    set_feed(practice.rt, "lakeside", "ehr-daily", {"expected_every_hours": 24}, Actor.operator())
+    practice.emulator.advance("PT25H")
+    assert practice.tick("expiry")[0].detail == {"opened": 1, "closed": 0, "open": 1}
+    assert [(kind, is_open) for kind, _, is_open in practice.find_incidents()] == [("feed_silent", True)]
+    practice.send("00")
+    practice.emulator.advance("PT1H")
+    assert practice.tick("expiry")[0].detail == {"opened": 0, "closed": 1, "open": 0}
 
 
 def test_a_signed_off_week_without_anybody_is_an_incident_for_want_of_a_signature(practice: Practice) -> None:

@@ -26,7 +26,7 @@ from service.storage.deliveries import (
 from service.storage.errors import RecordRefused
 from service.storage.feeds import Feed, add_feed, find_feeds, load_feed
 from service.storage.organizations import DpcKey, add_key, find_keys, load_private_key, set_key_registered
-from service.storage.patients import PatientIdentity, count_patients, find_patients_by_mbi, upsert_patients
+from service.storage.patients import PatientIdentity, Telling, count_patients, find_patients_by_mbi, upsert_patients
 from service.storage.people import (
     Access,
     ApiClient,
@@ -186,7 +186,7 @@ def test_patients_and_practitioners_stay_in_their_organization(
 ) -> None:
     identity = PatientIdentity("1S00E00AA00")
     with database.begin() as connection:
-        upsert_patients(connection, keys, "lakeside", [identity], 1, now=NOW)
+        upsert_patients(connection, keys, "lakeside", [identity], Telling("ehr", 1, NOW))
         upsert_practitioners(connection, "lakeside", [Practitioner("1234567893")], now=NOW)
         set_dpc_ids(connection, "hillside", {"1234567893": "uuid"})
         assert count_patients(connection, "hillside") == 0

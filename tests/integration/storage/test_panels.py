@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from older_panels import write_full_width, write_narrow
 from sqlalchemy import text
 
 from service.domain.attribution import Attribution
 from service.domain.roster import Claim
 from service.storage.database import Database
+from service.storage.errors import StorageError
 from service.storage.panel_codec import (
     are_same,
     build_claim_columns,
@@ -20,6 +23,7 @@ from service.storage.panel_codec import (
     read_claims,
 )
 from service.storage.panels import (
+    PanelHead,
     StaleVersion,
     find_panel_heads,
     load_claims,
@@ -29,6 +33,8 @@ from service.storage.panels import (
     save_folded,
     save_observed,
 )
+from service.storage.panels.claims import PANELS_PER_STATEMENT
+from service.storage.panels.heads import write_version
 from service.storage.sealing import OrganizationKeys, SealBroken
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -162,6 +168,64 @@ def test_folding_into_a_panel_that_somebody_else_has_written_is_refused(
                     [(NPI, stale, build_claim_columns(CLAIMS[1:]))],
                     now=LATER,
                 )
+
+
+def test_more_panels_than_one_statement_takes_come_back(database: Database, keys: OrganizationKeys) -> None:
+    folded = [(f"39{n:08d}", None, build_claim_columns(CLAIMS[: n % 4])) for n in range(2 * PANELS_PER_STATEMENT + 3)]
+    with database.begin() as connection:
+        assert save_folded(connection, keys, "lakeside", "ehr", folded, now=NOW) == len(folded)
+        heads = find_panel_heads(connection, "lakeside")
+        found = load_claims(connection, keys, "lakeside")
+    assert [(head.npi, head.version, head.n) for head in heads] == [(npi, 1, len(kept)) for npi, _, kept in folded]
+    assert {(head.created_at, head.min_end, head.read_at, head.group_id) for head in heads} == {(NOW, None, None, None)}
+    for panel, (npi, _, claims) in zip(found, folded, strict=True):
+        assert panel.npi == npi
+        assert are_same(panel.columns, claims)
+
+
+def test_one_stale_panel_among_many_takes_the_others_back(database: Database, keys: OrganizationKeys) -> None:
+    columns, fewer = build_claim_columns(CLAIMS), build_claim_columns(CLAIMS[:1])
+    npis = [f"39{n:08d}" for n in range(20)]
+    with database.begin() as connection:
+        save_folded(connection, keys, "lakeside", "ehr", [(npi, None, columns) for npi in npis], now=NOW)
+        read = load_claims(connection, keys, "lakeside")
+        other = build_claim_columns(CLAIMS[1:])
+        save_folded(connection, keys, "lakeside", "ehr", [(npis[7], read[7], other)], now=NOW)
+    with pytest.raises(StaleVersion), database.begin() as connection:
+        save_folded(connection, keys, "lakeside", "ehr", [(panel.npi, panel, fewer) for panel in read], now=LATER)
+    with database.read() as connection:
+        versions = {head.npi: head.version for head in find_panel_heads(connection, "lakeside")}
+    assert versions == {npi: 2 if npi == npis[7] else 1 for npi in npis}
+
+
+def test_panels_in_the_older_form_are_read_and_are_no_change(database: Database, keys: OrganizationKeys) -> None:
+    claims, observed = build_claim_columns(CLAIMS), build_observed_columns(OBSERVED)
+    head = PanelHead(NPI, "claims", "ehr", 0, len(claims), 2, None, None, NOW, None)
+    shown = PanelHead(NPI, "observed", "dpc", 0, len(observed), 3, NOW + timedelta(days=12), "group-1", NOW, NOW)
+    with database.begin() as connection:
+        write_version(connection, keys, "lakeside", head, write_full_width(claims))
+        write_version(connection, keys, "lakeside", shown, write_narrow(observed))
+        assert [read_claims(panel.columns) for panel in load_claims(connection, keys, "lakeside")] == [CLAIMS]
+        assert [read_attributions(panel.columns) for panel in load_observed(connection, keys, "lakeside")] == [OBSERVED]
+        assert not save_claims(connection, keys, "lakeside", NPI, "ehr", claims, now=LATER, expected_version=1)
+        assert not save_observed(connection, keys, "lakeside", NPI, "group-1", observed, now=LATER)
+        fewer = build_claim_columns(CLAIMS[1:])
+        assert save_claims(connection, keys, "lakeside", NPI, "ehr", fewer, now=LATER, expected_version=1)
+        assert [read_claims(panel.columns) for panel in load_claims(connection, keys, "lakeside")] == [CLAIMS[1:]]
+
+
+@pytest.mark.parametrize("body", [b"", b"\x02", b"\x01\x06\x01\x00\x00\x00", b"\xff\xff\xff\xff"])
+def test_a_sealed_body_that_makes_no_sense_is_a_breakage_of_storage(
+    database: Database, keys: OrganizationKeys, body: bytes
+) -> None:
+    with database.begin() as connection:
+        head = PanelHead(NPI, "claims", "ehr", 0, 1, 1, None, None, NOW, None)
+        write_version(connection, keys, "lakeside", head, body)
+        write_version(connection, keys, "lakeside", replace(head, side="observed", source="dpc"), body)
+    with database.read() as connection:
+        for load in (load_claims, load_observed):
+            with pytest.raises(StorageError, match="cannot be read"):
+                load(connection, keys, "lakeside")
 
 
 def test_reading_the_same_group_again_renews_only_the_time_of_reading(

@@ -1,15 +1,14 @@
-"""Deliveries, patients, practitioners, plans and holds: what is written is what is read."""
+"""Deliveries, practitioners, plans and holds: what is written is what is read."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from uuid import RFC_4122, UUID
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from service.domain.errors import NotFound, WrongState
-from service.storage import patients, practitioners
+from service.storage import practitioners
 from service.storage.database import Database
 from service.storage.deliveries import (
     Delivery,
@@ -39,7 +38,6 @@ from service.storage.organizations import (
     set_key_registered,
     update_organization,
 )
-from service.storage.patients import PatientIdentity
 from service.storage.plans import (
     Hold,
     HoldDecision,
@@ -171,79 +169,6 @@ def test_findings_are_paged_in_file_order_and_counted(fed: Database) -> None:
         assert find_findings(connection, "lakeside", added.id, limit=2) == found[:2]
         assert find_findings(connection, "lakeside", added.id, after_n=1) == found[2:]
         assert count_findings_by_code(connection, "lakeside", added.id) == {"mbi_missing": 2, "npi_format": 3}
-
-
-def test_a_description_completes_a_patient_and_a_bare_row_never_erases_it(
-    database: Database, keys: OrganizationKeys
-) -> None:
-    bare = PatientIdentity("1S00E00AA00")
-    described = PatientIdentity("1S00E00AA00", "Ana", "Ñandú", date(1940, 2, 29), "female")
-    with database.begin() as connection:
-        assert patients.upsert_patients(connection, keys, "lakeside", [bare], 1, now=NOW) == 1
-        found = patients.find_patients_by_mbi(connection, keys, "lakeside", [bare.mbi])[bare.mbi]
-        assert (found.identity, found.described, found.dpc_id) == (bare, False, None)
-        assert patients.upsert_patients(connection, keys, "lakeside", [described], 2, now=NOW) == 1
-        assert patients.upsert_patients(connection, keys, "lakeside", [bare, described], 3, now=NOW) == 0
-        assert patients.upsert_patients(connection, keys, "lakeside", [bare], 3, now=NOW) == 0
-        again = patients.find_patients_by_id(connection, keys, "lakeside", [found.id])[found.id]
-        assert (again.id, again.identity, again.described) == (found.id, described, True)
-        assert patients.count_patients(connection, "lakeside") == 1
-
-
-def test_what_feeds_tell_by_turns_is_written_only_when_it_is_new(database: Database, keys: OrganizationKeys) -> None:
-    whole = PatientIdentity("1S00E00AA00", "Ana", 'Ñan"dú', date(1940, 2, 29), "female")
-    partial = replace(whole, birth_on=None, gender=None)
-    married = replace(partial, family="Lopez")
-    told = [(whole, 1), (whole, 0), (partial, 0), (married, 1), (married, 0), (whole, 1), (partial, 0), (married, 1)]
-    with database.begin() as connection:
-        for delivery, (identity, written) in enumerate(told, start=1):
-            assert patients.upsert_patients(connection, keys, "lakeside", [identity], delivery, now=NOW) == written
-        (found,) = patients.find_patients_by_mbi(connection, keys, "lakeside", [whole.mbi]).values()
-    assert found.identity == replace(whole, family="Lopez")
-
-
-def test_a_patient_without_a_digest_is_compared_by_what_is_sealed(database: Database, keys: OrganizationKeys) -> None:
-    described = PatientIdentity("1S00E00AA00", "Ana", "Lopez", date(1940, 2, 29), "female")
-    with database.begin() as connection:
-        patients.upsert_patients(connection, keys, "lakeside", [described], 1, now=NOW)
-        connection.exec_driver_sql("UPDATE patient SET identity_digest = NULL")
-        assert patients.upsert_patients(connection, keys, "lakeside", [described], 2, now=NOW) == 0
-        renamed = replace(described, family="Rivera")
-        assert patients.upsert_patients(connection, keys, "lakeside", [renamed], 3, now=NOW) == 1
-        (found,) = patients.find_patients_by_mbi(connection, keys, "lakeside", [described.mbi]).values()
-    assert found.identity == renamed
-
-
-def test_new_patients_get_ids_of_their_own_in_the_shape_of_uuids(database: Database, keys: OrganizationKeys) -> None:
-    identities = [PatientIdentity(f"1S00E00AA{n:02d}") for n in range(100)]
-    with database.begin() as connection:
-        patients.upsert_patients(connection, keys, "lakeside", identities, 1, now=NOW)
-        found = patients.find_patients_by_mbi(connection, keys, "lakeside", [one.mbi for one in identities])
-    ids = {row.id for row in found.values()}
-    assert len(ids) == 100
-    assert {(str(UUID(id_)) == id_, UUID(id_).version, UUID(id_).variant) for id_ in ids} == {(True, 7, RFC_4122)}
-
-
-def test_many_patients_are_found_and_named_as_dpc_names_them(database: Database, keys: OrganizationKeys) -> None:
-    identities = [PatientIdentity(f"1S0{n // 1000}E{n // 100 % 10}0AA{n % 100:02d}") for n in range(2_500)]
-    with database.begin() as connection:
-        assert patients.upsert_patients(connection, keys, "lakeside", identities, 1, now=NOW) == 2_500
-        patients.set_dpc_ids(connection, keys, "lakeside", {one.mbi: f"dpc-{one.mbi}" for one in identities[:1_200]})
-        patients.set_dpc_ids(connection, keys, "lakeside", {"9S99Y99YY99": "unknown"})
-    with database.read() as connection:
-        found = patients.find_patients_by_mbi(connection, keys, "lakeside", [one.mbi for one in identities])
-        assert {mbi: row.identity.mbi for mbi, row in found.items()} == {one.mbi: one.mbi for one in identities}
-        named = patients.find_all_dpc_ids(connection, keys, "lakeside")
-    assert named == {f"dpc-{one.mbi}": one.mbi for one in identities[:1_200]}
-
-
-def test_printing_a_patient_shows_nobody(database: Database, keys: OrganizationKeys) -> None:
-    identity = PatientIdentity("1S00E00AA00", "Ana", "Lopez", date(1940, 2, 29), "female")
-    with database.begin() as connection:
-        patients.upsert_patients(connection, keys, "lakeside", [identity], 1, now=NOW)
-        found = patients.find_patients_by_mbi(connection, keys, "lakeside", [identity.mbi])[identity.mbi]
-    shown = repr(identity) + repr(found)
-    assert not [word for word in ("1S00", "Ana", "Lopez", "1940", "female") if word in shown]
 
 
 def test_a_practitioner_is_completed_and_never_emptied(database: Database) -> None:

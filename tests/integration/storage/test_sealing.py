@@ -17,7 +17,7 @@ from service.storage.organizations import (
     load_private_key,
     save_client_token,
 )
-from service.storage.patients import PatientIdentity, find_patients_by_mbi, upsert_patients
+from service.storage.patients import PatientIdentity, Telling, find_patients_by_mbi, upsert_patients
 from service.storage.sealing import OrganizationKeys, SealBroken, Vault
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -149,8 +149,7 @@ def test_a_row_swapped_for_another_does_not_open(database: Database, keys: Organ
             keys,
             "lakeside",
             [PatientIdentity("1S00E00AA00"), PatientIdentity("1S00E00AA11")],
-            1,
-            now=NOW,
+            Telling("ehr", 1, NOW),
         )
         first, second = connection.execute(text("SELECT id, identity FROM patient ORDER BY id")).all()
         change = text("UPDATE patient SET identity = :sealed WHERE id = :id")
@@ -184,7 +183,7 @@ def test_no_patient_value_is_readable_in_the_files_of_the_database(
         for n in range(50)
     ]
     with database.begin() as connection:
-        upsert_patients(connection, keys, "lakeside", canaries, 1, now=NOW)
+        upsert_patients(connection, keys, "lakeside", canaries, Telling("ehr", 1, NOW))
         save_client_token(connection, keys, "lakeside", "tokencanary", now=NOW)
         add_key(
             connection, keys, "lakeside", DpcKey(label="one", public_pem="PUBLIC", created_at=NOW), b"privatecanary"

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from markupsafe import escape
 from sqlalchemy.dialects import sqlite
-from web_stage import ADMIN, ATTESTER, PASSWORD, REVIEWER, THEIRS, Stage, read_csrf
+from web_stage import ADMIN, ATTESTER, OURS, PASSWORD, REVIEWER, THEIRS, Stage, read_csrf
 
+from service.domain.people import Role
 from service.storage.database import open_database
+from service.storage.people import find_person_by_email, remove_membership
 from service.storage.tables.types import UtcDatetime
 from service.web.app import close_app, create_app
 from service.web.pages.furniture import NOTICE
@@ -141,6 +143,11 @@ def test_nobody_switches_to_a_practice_that_is_not_theirs(begun: Stage) -> None:
     assert "<h1>Lakeside Clinic</h1>" in browser.get("/").text
 
 
-def test_a_role_without_pages_is_told_where_its_work_is(stage: Stage) -> None:
-    page = stage.log_in(ADMIN).get("/")
-    assert page.status_code == 200 and "Your role has no pages here" in page.text
+def test_a_person_without_a_role_is_told_whom_to_ask(stage: Stage) -> None:
+    browser = stage.log_in(ADMIN)
+    with stage.runtime.database.begin() as connection:
+        person = find_person_by_email(connection, ADMIN)
+        assert person is not None
+        remove_membership(connection, OURS, person.id, Role.ADMIN)
+    page = browser.get("/")
+    assert page.status_code == 200 and "You have no role here" in page.text

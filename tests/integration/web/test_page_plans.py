@@ -106,7 +106,7 @@ def test_when_the_background_fails_the_page_says_why(planned: Stage, plan: PlanH
 
 def test_plans_are_listed_and_one_can_be_drawn_now(begun: Stage) -> None:
     begun.advance(76)
-    begun.send(write_roster(LATER_ROSTER), as_of_at=begun.runtime.now())
+    begun.accept(begun.send(write_roster(LATER_ROSTER), as_of_at=begun.runtime.now()))
     browser = begun.log_in(REVIEWER)
     assert begun.post_form(browser, "/plans", "/plans", {}).status_code == 303
     begun.settle()

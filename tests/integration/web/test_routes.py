@@ -13,7 +13,11 @@ from service.workflows.holds import find_holds
 from service.workflows.plans import find_plans
 from service.workflows.prove import find_attestations
 
-PAGES_OF_FEEDERS = {"/deliveries", "/deliveries/<delivery>", "/deliveries/<delivery>/findings.csv"}
+PAGES_OF_ADMINS = {"/feeds", "/feeds/<feed>"}
+PAGES_OF_FEEDERS = {
+    *PAGES_OF_ADMINS, "/deliveries", "/deliveries/<delivery>",
+    "/deliveries/<delivery>/findings.csv", "/deliveries/<delivery>/findings.json"
+}  # fmt: skip
 OF_EVERYBODY_LOGGED_IN = {"/", "/logout", "/organization"}
 
 
@@ -117,7 +121,7 @@ def test_a_bearer_token_opens_no_page(planned: Stage) -> None:
     assert answer.status_code == 303
 
 
-@pytest.mark.parametrize(("email", "may_see"), [(FEEDER, PAGES_OF_FEEDERS), (ADMIN, set())])
+@pytest.mark.parametrize(("email", "may_see"), [(FEEDER, PAGES_OF_FEEDERS), (ADMIN, PAGES_OF_ADMINS)])
 def test_people_without_the_role_see_no_page_of_it(planned: Stage, email: str, may_see: set[str]) -> None:
     browser = planned.log_in(email)
     for rule, method in walk_routes(planned):
@@ -134,6 +138,7 @@ def test_ids_of_another_organisation_are_not_found(planned: Stage) -> None:
     bodies = {
         "sign-offs": {"fingerprint": "0" * 64, "reason": "why not"},
         "decisions": {"verdict": "release", "reason": "why not"},
+        "delivery decisions": {"verdict": "accept", "reason": "why not"},
     }
     tried = 0
     for rule, method in walk_routes(planned):
@@ -142,15 +147,15 @@ def test_ids_of_another_organisation_are_not_found(planned: Stage) -> None:
         address = fill_in(rule, planned)
         kind = getattr(find_rule(planned.app, rule.endpoint), "kind", "")
         if kind == "machine":
-            answer = planned.browse().open(
-                address, method=method, headers=bearers[method], json=bodies.get(address.rsplit("/", 1)[-1])
-            )
+            last = address.rsplit("/", 1)[-1]
+            body = bodies.get("delivery decisions" if "/deliveries/" in address else last)
+            answer = planned.browse().open(address, method=method, headers=bearers[method], json=body)
             assert answer.status_code in ({404} if method == "GET" else {403, 404}), address
             tried += 1
         elif method == "GET":
             assert browser.get(address).status_code == 404, address
             tried += 1
-    assert tried == 13
+    assert tried == 18
 
 
 def test_a_name_that_is_not_ours_is_refused(stage: Stage) -> None:

@@ -10,7 +10,8 @@ from practice import ADA, BRUNO, FRED, OPERATOR, Practice, build_mbi, check_sett
 
 from service.domain.errors import AppliesSwitchedOff, NotAllowed, NotFound, StalePlan, Unsigned, WrongState
 from service.workflows.apply import ApplyReport, ApplyStep, apply_plan
-from service.workflows.onboard import add_feed, set_organization
+from service.workflows.feeds import add_feed
+from service.workflows.onboard import set_organization
 from service.workflows.prove import find_attestations
 
 PANELS = {ADA: range(1, 13), BRUNO: range(20, 26)}

@@ -15,8 +15,9 @@ from service.domain.people import Actor
 from service.storage import intents, ledger, plans
 from service.workflows.apply import ApplyReport, ApplyStep
 from service.workflows.authorize import authorize, find_authorizations, find_standing, revoke, sign_by_standing
+from service.workflows.feeds import add_feed
 from service.workflows.holds import decide_hold, find_holds
-from service.workflows.onboard import add_feed, set_organization
+from service.workflows.onboard import set_organization
 from service.workflows.overview import show_overview
 from service.workflows.reconcile import ReconcileReport, reconcile_organization
 
@@ -237,8 +238,8 @@ def test_nobody_is_registered_for_the_sake_of_changes_that_wait(loaded: Practice
 
 def test_plans_for_single_practitioners_together_stay_below_the_limit_of_the_organisation(loaded: Practice) -> None:
     fewer = {ADA: range(1, 10), BRUNO: range(20, 23), CORA: range(60, 64)}
-    loaded.send_roster(fewer)
-    loaded.send_roster(fewer)
+    loaded.send_odd_roster(fewer)
+    loaded.send_odd_roster(fewer)
     first, second = loaded.draw_signed(npi=ADA), loaded.draw_signed(npi=BRUNO)
     assert loaded.apply(first).state == "applied"
     with pytest.raises(StalePlan, match="limit"):

@@ -47,7 +47,7 @@ def test_a_plan_that_does_not_exist_is_not_found(delivered: Practice) -> None:
 
 def test_a_stale_plan_cannot_be_signed(delivered: Practice) -> None:
     plan = delivered.draw_some()
-    delivered.send_roster({"3990000002": range(1, 3)} | {"3990000010": range(20, 36)})
+    delivered.send_odd_roster({"3990000002": range(1, 3)} | {"3990000010": range(20, 36)})
     delivered.draw()
     with pytest.raises(WrongState):
         delivered.sign(plan)

@@ -207,6 +207,7 @@ def test_a_patient_value_stands_in_no_text_form_of_a_plan() -> None:
 def test_every_rule_that_leaves_a_pair_out_has_a_sentence_for_people() -> None:
     assert set(LEFT_OUT_SENTENCES) == {
         "demographics_missing",
+        "former_number",
         "practitioner_undescribed",
         "stale_evidence",
         "over_limit",

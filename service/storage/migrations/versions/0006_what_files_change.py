@@ -15,7 +15,9 @@ def upgrade() -> None:
     op.add_column("delivery", sa.Column("absent_count", sa.Integer(), nullable=True))
     op.add_column("delivery", sa.Column("ended_count", sa.Integer(), nullable=True))
     op.add_column("delivery", sa.Column("folded_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("delivery", sa.Column("settings_digest", sa.Text(), nullable=True))
     op.add_column("patient", sa.Column("told_by", sa.Text(), nullable=True))
+    op.add_column("intent", sa.Column("is_rename", sa.Boolean(), nullable=True))
     _create_delivery_effect()
     _create_mbi_change()
     _create_roster_sketch()
@@ -32,6 +34,7 @@ def _create_delivery_effect() -> None:
         sa.Column("added", sa.Integer(), nullable=False),
         sa.Column("absent", sa.Integer(), nullable=False),
         sa.Column("ended", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organization_id", "delivery_id"],
             ["delivery.organization_id", "delivery.id"],

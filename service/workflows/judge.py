@@ -1,0 +1,139 @@
+"""What the guards on a file look at, gathered: its counts and times, the feed's history, and what it would change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+
+from service.domain.intake import (
+    MANY_PRACTITIONERS,
+    Doubt,
+    Effect,
+    FileFacts,
+    History,
+    Judgement,
+    Verdict,
+    doubt_removals,
+    judge_delivery,
+)
+from service.rosters.reading import ALL_PRACTITIONERS, RosterReading
+from service.storage import deliveries, practitioners
+from service.storage.connection import Connection
+from service.storage.deliveries import DeliveryEffect
+from service.storage.sketches import count_shared, mark_patients
+from service.workflows.fold import build_effect, fold_panels
+from service.workflows.reading import Reading
+
+_LAST_DELIVERIES = 5
+DIFFERING = "demographics_differ"
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A delivery's verdict; why it may let nobody go yet, None when it may; and what it does if all of it counts."""
+
+    judgement: Judgement
+    removals: Doubt | None
+    effects: list[DeliveryEffect]
+    total: Effect
+
+    @property
+    def removals_count(self) -> bool:
+        """True when the file is accepted without a doubt about whom it leaves out."""
+        return self.judgement.verdict is Verdict.ACCEPTED and self.removals is None
+
+
+def weigh_delivery(connection: Connection, organization_id: str, opened: Reading) -> Weighed:
+    """Judge a delivery that has been read, by what it says, by what came before, and by what it would change."""
+    reading, settings = opened.reading, opened.settings
+    folded = list(fold_panels(connection, organization_id, opened, removals_count=True))
+    total = reduce(Effect.__add__, (panel.effect for panel in folded), Effect())
+    facts = _gather_facts(connection, organization_id, opened, total)
+    judgement = judge_delivery(facts, load_history(connection, organization_id, opened), settings)
+    removals = doubt_removals(facts, reading.mode_signal, reading.blind_errors, settings)
+    return Weighed(judgement, removals, [build_effect(opened.delivery, panel) for panel in folded], total)
+
+
+def count_errors(reading: RosterReading) -> int:
+    """Answer how many rows contribute no pair."""
+    return sum(found.severity == "error" for found in reading.findings)
+
+
+def describe_file(opened: Reading, total: Effect) -> FileFacts:
+    """Answer what a file by itself gives the guards to look at, beside what it does to the claims of its feed."""
+    reading = opened.reading
+    npis = _list_npis(reading)
+    return FileFacts(
+        file_error=reading.file_error,
+        data_rows=reading.data_rows,
+        present=len(reading.present)
+        + len(reading.demographics)
+        + len(reading.practitioner_names)
+        + len(reading.mbi_changes),
+        removed=len(reading.remove),
+        errors=count_errors(reading),
+        received_at=opened.delivery.received_at,
+        as_of_at=opened.as_of_at,
+        is_snapshot=opened.is_snapshot and len(reading.present) > 0,
+        declared_count=opened.declared_count,
+        sequence=opened.sequence,
+        patients=len(np.unique(reading.present.mbi)),
+        odd_patients=_count_odd(reading),
+        npis=len(npis),
+        effect=total,
+    )
+
+
+def _gather_facts(connection: Connection, organization_id: str, opened: Reading, total: Effect) -> FileFacts:
+    shared = 0
+    if not opened.settings.shares_patients:
+        marks = mark_patients(opened.keys, np.unique(opened.reading.present.mbi))
+        shared = count_shared(connection, organization_id, opened.feed.environment, marks)
+    return replace(
+        describe_file(opened, total),
+        sequence_taken=_is_sequence_taken(connection, organization_id, opened),
+        shared_patients=shared,
+        unknown_npis=_find_unknown(connection, organization_id, opened, _list_npis(opened.reading)),
+    )
+
+
+def _list_npis(reading: RosterReading) -> set[str]:
+    return {f"{npi:010d}" for npi in np.unique(reading.present.npi).tolist() if npi != ALL_PRACTITIONERS}
+
+
+def load_history(connection: Connection, organization_id: str, opened: Reading) -> History:
+    """Answer what the last accepted deliveries of the feed were like."""
+    earlier = deliveries.find_last_accepted(connection, organization_id, opened.feed.id, n=_LAST_DELIVERIES)
+    rosters = [d for d in earlier if d.present_count + d.remove_count]
+    as_of = [d.as_of_at for d in earlier if d.as_of_at]
+    return History(
+        row_counts=[d.data_rows for d in rosters if d.mode == "snapshot" and d.present_count],
+        last_as_of_at=max(as_of, default=None),
+        sequences=[d.sequence for d in earlier if d.sequence],
+        declares_count=bool(rosters) and all(d.declared_count is not None for d in rosters),
+    )
+
+
+def _is_sequence_taken(connection: Connection, organization_id: str, opened: Reading) -> bool:
+    """Answer whether another delivery has the number that this file gives itself; a sender's own is checked earlier."""
+    if opened.sequence is None:
+        return False
+    known = deliveries.find_by_sequence(connection, organization_id, opened.feed.id, opened.sequence)
+    return known is not None and known.id != opened.delivery.id
+
+
+def _count_odd(reading: RosterReading) -> int:
+    """Count patients with rows that differ, and those with more practitioners than anybody has."""
+    _, practitioners_each = np.unique(reading.present.mbi, return_counts=True)
+    crowded = int(np.count_nonzero(practitioners_each > MANY_PRACTITIONERS))
+    return crowded + sum(found.code == DIFFERING for found in reading.findings)
+
+
+def _find_unknown(connection: Connection, organization_id: str, opened: Reading, npis: set[str]) -> tuple[str, ...]:
+    """Answer the practitioners whom the organisation never named before; a feed's first roster names them all."""
+    if not deliveries.find_last_accepted(connection, organization_id, opened.feed.id, n=1):
+        return ()
+    known = practitioners.find_practitioners(connection, organization_id)
+    return tuple(sorted(npis - known.keys() - opened.settings.practitioners)) if known else ()

@@ -1,0 +1,112 @@
+"""A delivery that is opened: its file read with the settings of its feed, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+
+from service.domain.canonical import digest_json
+from service.domain.feeds import FeedSettings, read_feed_settings, write_feed_settings
+from service.domain.identifiers import Environment
+from service.rosters.findings import Finding, Findings
+from service.rosters.own_rows import keep_practitioners
+from service.rosters.read import read_roster
+from service.rosters.reading import RosterOptions, RosterReading
+from service.runtime import Runtime
+from service.storage import deliveries, feeds
+from service.storage.deliveries import Delivery
+from service.storage.feeds import Feed
+from service.storage.raw_files import open_raw_file
+from service.storage.sealing import OrganizationKeys
+
+TRAILER_MISSING = "trailer_missing"
+"""What is said of a batch that ends without the count of its messages, so that part of the file may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A delivery with its feed, the keys it is sealed with, what its file says, and where another feed said otherwise.
+
+    The conflicts of a delivery that is read for the first time are among the findings of its reading already.
+    """
+
+    delivery: Delivery
+    feed: Feed
+    settings: FeedSettings
+    keys: OrganizationKeys
+    reading: RosterReading
+    conflicts: Sequence[Finding] = ()
+
+    @property
+    def is_snapshot(self) -> bool:
+        """A sender may make a delivery weaker than its feed (delta for snapshot), never stronger (feeds 7.2)."""
+        return "delta" not in (self.delivery.mode, self.feed.mode)
+
+    @property
+    def as_of_at(self) -> datetime | None:
+        """The time the file speaks of; of two statements the older, because evidence never grows younger by itself."""
+        told = [at for at in (self.delivery.as_of_at, self.reading.as_of_at) if at]
+        return min(told, default=None)
+
+    @property
+    def evidence_at(self) -> datetime:
+        """From when on what the file says was known to be so."""
+        return self.as_of_at or self.delivery.received_at
+
+    @property
+    def sequence(self) -> str | None:
+        """The number that the sender, or else the file, gives the delivery."""
+        return self.delivery.sequence or self.reading.sequence
+
+    @property
+    def declared_count(self) -> int | None:
+        """The number of rows that the sender or the file states; not the file's when one of its trailers is missing."""
+        found = self.reading.findings
+        if isinstance(found, Findings) and TRAILER_MISSING in found.count_codes():
+            return self.delivery.declared_count
+        return self.delivery.declared_count if self.reading.declared_count is None else self.reading.declared_count
+
+
+def open_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Reading:
+    """Unseal a delivery's file in memory and read it as its feed wants it now. Raises NotFound, SealBroken."""
+    with rt.database.begin() as connection:
+        delivery = deliveries.load_delivery(connection, organization_id, delivery_id)
+        feed = feeds.load_feed(connection, organization_id, delivery.feed_id)
+        keys = rt.open_keys(connection, organization_id)
+    settings = read_feed_settings(feed.settings)
+    opened = Reading(delivery, feed, settings, keys, RosterReading("unread"))
+    with open_raw_file(keys, rt.settings.uploads_dir, delivery.body_path) as path:
+        return replace(opened, reading=read_as_told(path, opened, rt.now().date()))
+
+
+def read_as_told(path: Path, opened: Reading, today: date) -> RosterReading:
+    """Read a file with the settings of the delivery's feed, and add what its bytes alone do not say."""
+    settings = opened.settings
+    options = RosterOptions(
+        environment=Environment(opened.feed.environment),
+        mode="snapshot" if opened.is_snapshot else "delta",
+        content_type=opened.delivery.content_type or None,
+        column_mapping=settings.column_mapping,
+        header_hash=settings.header_hash,
+        encoding=settings.encoding,
+        today=today,
+    )
+    return _add_circumstances(opened.delivery, settings, read_roster(path, options))
+
+
+def digest_settings(feed: Feed) -> str:
+    """Answer the digest of what a feed's files are read with: the same bytes may be good once a person changes it."""
+    return digest_json({"mode": feed.mode, "settings": write_feed_settings(read_feed_settings(feed.settings))})
+
+
+def _add_circumstances(delivery: Delivery, settings: FeedSettings, reading: RosterReading) -> RosterReading:
+    """Add what the bytes alone do not say: the name they came under, the count that was declared, for whom to speak."""
+    if delivery.mode_signal == "delta" and reading.mode_signal == "none":
+        reading = replace(reading, mode_signal="delta")
+    if reading.file_error is None and delivery.declared_count not in (None, reading.data_rows):
+        reading = RosterReading(
+            reading.format, file_error="count_mismatch", encoding=reading.encoding, data_rows=reading.data_rows
+        )
+    return keep_practitioners(reading, settings.practitioners) if settings.practitioners else reading

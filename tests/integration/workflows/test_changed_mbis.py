@@ -1,0 +1,109 @@
+"""A changed MBI from the message that tells it to DPC: no churn, no second patient, nothing lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from practice import ADA, OPERATOR, Practice, build_mbi, write_roster
+
+from service.storage.patients import find_patients_by_mbi
+from service.workflows.deliveries import DeliveryView
+from service.workflows.feeds import add_feed
+from service.workflows.plans import load_plan_body
+
+FORMER, PRESENT = 1, 90
+EVERYBODY = [*range(1, 13)]
+AFTER = [PRESENT, *EVERYBODY[1:]]
+
+
+def write_change(former: int, new: int, control_id: str = "M1") -> bytes:
+    """An HL7 v2 message: change of patient identifier list."""
+    return "\r".join(
+        [
+            f"MSH|^~\\&|EHR|CLINIC|||20260302083000||ADT^A47|{control_id}|P|2.5",
+            f"PID|1||{build_mbi(new)}^^^CMS^MC",
+            f"MRG|{build_mbi(former)}^^^CMS^MC",
+        ]
+    ).encode()
+
+
+def tell_change(practice: Practice, former: int = FORMER, new: int = PRESENT, control_id: str = "M1") -> DeliveryView:
+    delivery = practice.deliver(write_change(former, new, control_id), feed="adt")
+    assert delivery.state == "accepted", delivery.hold_reason
+    return delivery
+
+
+@pytest.fixture
+def told(loaded: Practice) -> Iterator[Practice]:
+    """Twelve patients are at DPC with one practitioner, and a stream of messages is a feed of its own."""
+    add_feed(loaded.rt, "lakeside", feed_id="adt", actor=OPERATOR)
+    yield loaded
+
+
+def list_planned(practice: Practice) -> list[tuple[str, int, bool]]:
+    plan = practice.draw()
+    changes = load_plan_body(practice.rt, "lakeside", plan.head.id).changes if plan else ()
+    return [(c.kind.value, c.n, c.is_rename) for c in changes if c.npi]
+
+
+def test_a_message_alone_is_a_delivery(told: Practice) -> None:
+    assert tell_change(told).present_count == 0
+
+
+def test_the_new_number_is_attested_first_and_the_former_one_removed_then(told: Practice) -> None:
+    tell_change(told)
+    assert list_planned(told) == [("add", 1, True)]
+    told.apply_all()
+    assert told.read_active()[ADA] == {build_mbi(n) for n in [FORMER, *AFTER]}
+    assert list_planned(told) == [("remove", 1, True)]
+    told.apply_all()
+    assert told.read_active()[ADA] == {build_mbi(n) for n in AFTER}
+    assert told.draw() is None
+
+
+def test_a_roster_with_the_new_numbers_is_neither_short_nor_strange(told: Practice) -> None:
+    moved = {n: n + 80 for n in EVERYBODY[:8]}
+    for n, new in moved.items():
+        tell_change(told, n, new, f"M{n}")
+    roster = {ADA: [moved.get(n, n) for n in EVERYBODY], "3990000010": range(20, 26)}
+    delivery = told.send_roster(roster)
+    assert delivery.state == "accepted"
+    assert [c for c in list_planned(told) if not c[2]] == []
+
+
+def test_the_same_roster_without_the_message_waits_for_a_person(told: Practice) -> None:
+    roster = {ADA: [n + 80 for n in EVERYBODY[:8]] + EVERYBODY[8:], "3990000010": range(20, 26)}
+    delivery = told.deliver(write_roster(roster))
+    assert (delivery.state, delivery.hold_code) == ("held", "patients_missing")
+
+
+def test_a_feed_that_still_sends_the_former_number_means_the_same_patient(told: Practice) -> None:
+    tell_change(told)
+    for _ in range(2):
+        told.send_roster({ADA: EVERYBODY, "3990000010": range(20, 26)})
+    assert list_planned(told) == [("add", 1, True)]
+
+
+def test_who_had_the_former_number_is_known_under_the_new_one(told: Practice) -> None:
+    tell_change(told)
+    with told.rt.database.begin() as connection:
+        keys = told.rt.open_keys(connection, "lakeside")
+        numbers = [build_mbi(FORMER), build_mbi(PRESENT)]
+        former, new = (find_patients_by_mbi(connection, keys, "lakeside", numbers)[mbi].identity for mbi in numbers)
+    assert (former.given, former.family, former.birth_on) == (new.given, new.family, new.birth_on)
+    assert former.birth_on is not None
+
+
+def test_a_change_of_somebody_who_is_no_patient_here_is_not_kept(told: Practice) -> None:
+    tell_change(told, 500, 501)
+    with told.rt.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM mbi_change").scalar_one() == 0
+
+
+def test_neither_number_stands_in_the_open(told: Practice) -> None:
+    tell_change(told)
+    with told.rt.database.read() as connection:
+        (body,) = connection.exec_driver_sql("SELECT body FROM mbi_change").scalars()
+    assert build_mbi(FORMER).encode() not in bytes(body)
+    assert build_mbi(PRESENT).encode() not in bytes(body)

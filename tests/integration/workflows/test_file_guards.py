@@ -1,0 +1,161 @@
+"""Guards that look beyond the file: other organisations, practitioners nobody knows, counts and numbers of a series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from practice import ADA, BRUNO, CORA, OPERATOR, KeyPair, Practice, build_mbi, write_practitioners, write_roster
+
+from service.workflows.deliveries import DeliveryView
+from service.workflows.digest import digest_delivery
+from service.workflows.feeds import add_feed, set_feed
+from service.workflows.holds import find_holds
+
+NEWCOMER = "3990000044"
+
+
+def send(practice: Practice, panels: dict[str, Any], **more: Any) -> DeliveryView:
+    practice.sent += 1
+    return practice.deliver(write_roster(panels) + b"\r\n" * practice.sent, **more)
+
+
+# Whose file it is
+
+
+@pytest.fixture
+def neighbours(practice: Practice, second_key: KeyPair) -> Practice:
+    """A second organisation in the same installation, with a roster of forty patients."""
+    practice.add_organization("hillside", second_key)
+    practice.organization_id = "hillside"
+    practice.send_roster({ADA: range(100, 140)})
+    practice.organization_id = "lakeside"
+    return practice
+
+
+@pytest.mark.parametrize(
+    ("shared", "verdict"),
+    [(5, "accepted"), (8, "accepted"), (9, "hold"), (20, "hold"), (21, "hard-stop"), (40, "hard-stop")],
+)
+def test_a_file_with_patients_of_another_organisation_waits(neighbours: Practice, shared: int, verdict: str) -> None:
+    own = 40 - shared
+    delivery = send(neighbours, {ADA: [*range(100, 100 + shared), *range(own)]})
+    levels = [(hold.level, hold.rule) for hold in find_holds(neighbours.rt, "lakeside")]
+    assert levels == ([] if verdict == "accepted" else [(verdict, "other_organization")])
+    assert ("hillside" in (delivery.hold_reason or "").lower()) is False
+
+
+def test_a_held_file_does_not_make_its_patients_ours(neighbours: Practice) -> None:
+    send(neighbours, {ADA: range(100, 140)})
+    neighbours.organization_id = "hillside"
+    assert send(neighbours, {ADA: range(100, 141)}).state == "accepted"
+
+
+def test_a_feed_that_shares_patients_is_told_so(neighbours: Practice) -> None:
+    set_feed(neighbours.rt, "lakeside", "ehr", {"shares_patients": True}, OPERATOR)
+    assert send(neighbours, {ADA: range(100, 140)}).state == "accepted"
+
+
+# For whom it speaks
+
+
+def test_a_practitioner_who_was_never_named_waits_for_a_person(practice: Practice) -> None:
+    practice.name_practitioners()
+    practice.send_roster({ADA: range(10)})
+    delivery = send(practice, {ADA: range(10), NEWCOMER: [50]})
+    assert (delivery.state, delivery.hold_code) == ("held", "unknown_practitioners")
+    assert NEWCOMER in (delivery.hold_reason or "")
+    practice.accept(delivery.id)
+    assert send(practice, {ADA: range(10), NEWCOMER: [50, 51]}).state == "accepted"
+
+
+def test_a_practitioner_whose_name_was_sent_first_does_not(practice: Practice) -> None:
+    practice.name_practitioners()
+    practice.send_roster({ADA: range(10)})
+    names = write_practitioners([ADA]) + f"{NEWCOMER},Dora,Dale\r\n".encode()
+    assert practice.deliver(names).state == "accepted"
+    assert send(practice, {ADA: range(10), NEWCOMER: [50]}).state == "accepted"
+
+
+def test_rows_for_somebody_else_do_not_count(practice: Practice) -> None:
+    set_feed(practice.rt, "lakeside", "ehr", {"practitioners": [ADA, BRUNO]}, OPERATOR)
+    delivery = send(practice, {ADA: range(200), BRUNO: [250], CORA: [251]})
+    assert (delivery.state, delivery.present_count, delivery.error_count) == ("accepted", 201, 1)
+
+
+# How many rows it has
+
+
+TRAILER = b"Total,5\r\n"
+
+
+def test_a_count_that_is_sent_along_is_compared(practice: Practice) -> None:
+    assert send(practice, {ADA: range(5)}, count=5).state == "accepted"
+    delivery = send(practice, {ADA: range(5)}, count=6)
+    assert (delivery.state, delivery.hold_code) == ("held", "count_mismatch")
+
+
+def test_a_feed_that_always_counted_may_not_stop_counting(practice: Practice) -> None:
+    assert practice.deliver(write_roster({ADA: range(5)}) + TRAILER).state == "accepted"
+    delivery = practice.deliver(write_roster({ADA: range(5)}))
+    assert (delivery.state, delivery.hold_code) == ("held", "count_missing")
+
+
+def test_a_feed_that_must_count_waits_from_the_first_file_on(practice: Practice) -> None:
+    set_feed(practice.rt, "lakeside", "ehr", {"expects_count": True}, OPERATOR)
+    assert send(practice, {ADA: range(5)}).hold_code == "count_missing"
+    assert send(practice, {ADA: range(5)}, count=5).state == "accepted"
+
+
+# Which file of the series it is
+
+
+def send_envelope(practice: Practice, n: int, sequence: str, **more: Any) -> DeliveryView:
+    pairs = ",".join(f'{{"mbi":"{build_mbi(place)}","npi":"{ADA}"}}' for place in range(n))
+    content = f'{{"mode":"snapshot","sequence":"{sequence}","count":{n},"pairs":[{pairs}]}}'
+    return practice.deliver(content.encode(), **more)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        (["1", "2", "3"], None),
+        (["1", "2", "4"], "sequence_gap"),
+        (["20260101", "20260201", "20260301"], None),
+        (["5", "4"], "stale_input"),
+        (["5", "5"], "sequence_repeats"),
+        (["a", "b"], None),
+        (["a", "a"], "sequence_repeats"),
+    ],
+    ids=["series", "gap", "dates", "backwards", "repeated", "names", "name repeated"],
+)
+def test_the_number_that_a_file_gives_itself_is_compared(
+    practice: Practice, numbers: list[str], code: str | None
+) -> None:
+    found = [send_envelope(practice, n, number) for n, number in enumerate(numbers, start=10)]
+    assert [d.hold_code for d in found] == [None] * (len(numbers) - 1) + [code]
+
+
+def test_the_date_that_a_file_gives_itself_counts_unless_the_sender_says_an_older_one(practice: Practice) -> None:
+    content = b'{"mode":"snapshot","as_of":"2020-01-01T00:00:00Z","pairs":[{"mbi":"%s","npi":"%s"}]}' % (
+        build_mbi(1).encode(),
+        ADA.encode(),
+    )
+    delivery = practice.deliver(content, as_of_at=practice.rt.now())
+    assert (delivery.state, delivery.hold_code) == ("held", "old_input")
+    assert delivery.as_of_at is not None and delivery.as_of_at.year == 2020
+
+
+# What a person changes
+
+
+def test_the_same_bytes_are_read_anew_once_a_person_has_mapped_the_columns(practice: Practice) -> None:
+    add_feed(practice.rt, "lakeside", feed_id="billing", actor=OPERATOR)
+    content = f"Member Number,NPI\r\n{build_mbi(1)},{ADA}\r\n".encode()
+    assert practice.deliver(content, feed="billing").file_error == "header_unrecognised"
+    assert practice.receive(content, feed="billing").is_new is False
+    set_feed(practice.rt, "lakeside", "billing", {"column_mapping": {"mbi": "Member Number"}}, OPERATOR)
+    receipt = practice.receive(content, feed="billing")
+    assert receipt.is_new
+    assert digest_delivery(practice.rt, "lakeside", receipt.delivery.id).state == "accepted"
+    assert practice.receive(content, feed="billing").is_new is False

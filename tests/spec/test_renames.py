@@ -1,0 +1,137 @@
+"""A patient whose MBI changes has neither come nor left: the new number is added first, then the former one goes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from service.domain.attribution import ATTRIBUTION_LASTS, Attribution, Group
+from service.domain.authorisation import StandingTerms, is_covered
+from service.domain.change import Change, ChangeKind, PlannedPatient, read_change, write_change
+from service.domain.guards import Exposure, hold_changes
+from service.domain.policy import GuardLimits, Policy
+from service.domain.reconcile import Observed, Reconciliation, reconcile
+from service.domain.roster import Claim, build_panel, resolve_renames
+from tests.spec.tables import NOW, NPIS, build_mbi
+
+GRAY = NPIS["gray"]
+FORMER, PRESENT, OTHER = build_mbi(1), build_mbi(2), build_mbi(3)
+
+
+def claim(mbi: str, *, ended: bool = False) -> Claim:
+    return Claim(mbi, 7, 3, NOW - timedelta(days=1), ended=ended)
+
+
+def hold_at_dpc(*mbis: str) -> Observed:
+    attributions = tuple(
+        Attribution(f"patient-{mbi}", mbi, NOW, NOW + ATTRIBUTION_LASTS, inactive=False, owned=True) for mbi in mbis
+    )
+    known = {mbi: f"patient-{mbi}" for mbi in (FORMER, PRESENT, OTHER)}
+    return Observed({GRAY: Group(GRAY, "group-1", attributions)}, known, {GRAY: "practitioner-1"})
+
+
+def plan(claims: list[Claim], observed: Observed) -> Reconciliation:
+    return reconcile([build_panel(GRAY, {"ehr": claims}, {FORMER: PRESENT})], observed, NOW, Policy())
+
+
+def tell(result: Reconciliation) -> list[tuple[str, str, bool]]:
+    return [(c.kind.value, p.mbi, c.is_rename) for c in result.changes for p in c.patients]
+
+
+def test_the_new_number_is_added_while_the_former_one_still_stands() -> None:
+    result = plan([claim(FORMER), claim(OTHER)], hold_at_dpc(FORMER, OTHER))
+    assert tell(result) == [("add", PRESENT, True)]
+    assert [(item.mbi, item.rule) for item in result.left_out] == [(FORMER, "former_number")]
+
+
+def test_the_former_number_goes_once_dpc_shows_the_new_one() -> None:
+    result = plan([claim(FORMER), claim(OTHER)], hold_at_dpc(FORMER, PRESENT, OTHER))
+    assert tell(result) == [("remove", FORMER, True)]
+
+
+def test_nothing_is_left_to_do_when_the_former_number_is_gone() -> None:
+    result = plan([claim(PRESENT), claim(OTHER)], hold_at_dpc(PRESENT, OTHER))
+    assert result.changes == () and result.left_out == ()
+
+
+def test_a_patient_who_was_never_attributed_under_the_former_number_is_an_ordinary_add() -> None:
+    assert tell(plan([claim(FORMER), claim(OTHER)], hold_at_dpc(OTHER))) == [("add", PRESENT, False)]
+
+
+def test_a_patient_who_has_left_under_the_former_number_is_an_ordinary_removal_of_nobody_else() -> None:
+    result = plan([claim(FORMER, ended=True), claim(OTHER)], hold_at_dpc(PRESENT, OTHER))
+    assert tell(result) == [("remove", PRESENT, False)]
+
+
+def test_a_claim_under_either_number_is_a_claim_under_the_new_one() -> None:
+    panel = build_panel(GRAY, {"ehr": [claim(FORMER)], "clinic": [claim(PRESENT)]}, {FORMER: PRESENT})
+    assert set(panel.wanted) == {PRESENT}
+    assert set(panel.ended) == {FORMER}
+    assert panel.renamed == {FORMER: PRESENT}
+
+
+@pytest.mark.parametrize(
+    ("told", "current"),
+    [
+        ([], {}),
+        ([("a", "b")], {"a": "b"}),
+        ([("a", "a")], {}),
+        ([("a", "b"), ("b", "c")], {"a": "c", "b": "c"}),
+        ([("b", "c"), ("a", "b")], {"a": "b"}),
+        ([("a", "b"), ("b", "a")], {"b": "a"}),
+        ([("a", "b"), ("a", "c")], {"a": "c"}),
+        ([("a", "b"), ("b", "c"), ("c", "a")], {"b": "a", "c": "a"}),
+    ],
+    ids=["none", "one", "to itself", "chain", "number given anew", "taken back", "told otherwise", "circle"],
+)
+def test_the_last_word_on_a_number_stands(told: list[tuple[str, str]], current: dict[str, str]) -> None:
+    assert resolve_renames(told) == current
+    assert not set(current.values()) & current.keys()
+
+
+def build_change(kind: ChangeKind, n: int, *, is_rename: bool) -> Change:
+    patients = tuple(PlannedPatient(build_mbi(place), f"patient-{place}", 1, place) for place in range(n))
+    return Change(kind, GRAY, patients, is_rename=is_rename)
+
+
+def find_held(kind: ChangeKind, n: int, *, is_rename: bool, active: int = 100) -> list[str]:
+    exposure = Exposure({GRAY: active}, {})
+    changes = [build_change(kind, n, is_rename=is_rename)]
+    _, held = hold_changes(changes, exposure, GuardLimits(), "lakeside", {}, str)
+    return [f"{item.level.value} {item.rule}" for item in held]
+
+
+@pytest.mark.parametrize("kind", [ChangeKind.ADD, ChangeKind.REMOVE])
+def test_changed_numbers_are_no_coming_and_going(kind: ChangeKind) -> None:
+    assert find_held(kind, 20, is_rename=True) == []
+    assert find_held(ChangeKind.REMOVE, 20, is_rename=False) == ["hard-stop removals-per-organization"]
+
+
+@pytest.mark.parametrize(
+    ("n", "active", "held"),
+    [
+        (20, 100, []),
+        (21, 100, ["hold renames-per-group"]),
+        (50, 100, ["hold renames-per-group"]),
+        (51, 100, ["hard-stop renames-per-group"]),
+        (100, 1000, []),
+        (101, 1000, ["hold renames-per-group"]),
+    ],
+)
+def test_many_changed_numbers_at_once_wait_for_a_person(n: int, active: int, held: list[str]) -> None:
+    for kind in (ChangeKind.ADD, ChangeKind.REMOVE):
+        assert find_held(kind, n, is_rename=True, active=active) == held
+
+
+def test_no_standing_authorisation_covers_a_changed_number() -> None:
+    terms = StandingTerms(NOW + timedelta(days=1))
+    assert is_covered(build_change(ChangeKind.ADD, 1, is_rename=False), terms, NOW)
+    assert not is_covered(build_change(ChangeKind.ADD, 1, is_rename=True), terms, NOW)
+
+
+def test_a_changed_number_is_part_of_what_is_signed() -> None:
+    change = build_change(ChangeKind.ADD, 2, is_rename=True)
+    assert read_change(dict(write_change(change))) == change
+    plain = write_change(build_change(ChangeKind.ADD, 2, is_rename=False))
+    assert "rename" not in plain and write_change(change) != plain
