@@ -10,5 +10,6 @@ from jobs.expiry import EXPIRY
 from jobs.job import Job
 from jobs.nightly import NIGHTLY
 from jobs.settle import SETTLE
+from jobs.tidy import TIDY
 
-JOBS: Mapping[str, Job] = {job.name: job for job in (NIGHTLY, EXPIRY, DIGEST, SETTLE, CHECKPOINT)}
+JOBS: Mapping[str, Job] = {job.name: job for job in (NIGHTLY, EXPIRY, DIGEST, SETTLE, CHECKPOINT, TIDY)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from service.storage.rows import change_row, check_changes, find_values, load_value, write_value
 from service.storage.tables.organizations import feed as feeds
@@ -34,6 +34,13 @@ def add_feed(connection: Connection, organization_id: str, feed: Feed) -> None:
 def load_feed(connection: Connection, organization_id: str, feed_id: str) -> Feed:
     """Answer one feed; raises NotFound."""
     return load_value(connection, feeds, Feed, feeds.c.organization_id == organization_id, feeds.c.id == feed_id)
+
+
+def lock_feed(connection: Connection, organization_id: str, feed_id: str) -> Feed:
+    """Answer one feed that is about to change; whoever changes it next waits for this transaction. Raises NotFound."""
+    named = (feeds.c.organization_id == organization_id, feeds.c.id == feed_id)
+    connection.execute(select(feeds.c.id).where(*named).with_for_update())
+    return load_feed(connection, organization_id, feed_id)
 
 
 def find_feeds(

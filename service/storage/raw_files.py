@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -99,6 +100,19 @@ def delete_raw_file(folder: Path, stored_path: str) -> None:
     """Delete a raw file whose delivery was not recorded after all."""
     with suppress(OSError):
         (folder / stored_path).unlink(missing_ok=True)
+
+
+def find_settled_files(folder: Path, organization_id: str, before: datetime) -> list[str]:
+    """Answer the stored paths of an organisation's raw files, half-written ones included, not touched since a moment.
+
+    The moment is one of the machine's own clock, which dates files.
+    """
+    found = []
+    for path in sorted((folder / organization_id).glob("*")):
+        with suppress(OSError):
+            if path.suffix in (".sealed", ".partial") and path.stat().st_mtime < before.timestamp():
+                found.append(f"{organization_id}/{path.name}")
+    return found
 
 
 def _read_pieces(stream: Stream) -> Iterator[tuple[bytes, bool]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -116,7 +116,7 @@ def set_feed(rt: Runtime, organization_id: str, feed_id: str, changes: Mapping[s
     columns = {name: value for name, value in changes.items() if name in COLUMNS}
     _check_columns(columns)
     with rt.database.begin() as connection:
-        feed = _load(connection, organization_id, feed_id)
+        feed = _load(connection, organization_id, feed_id, feeds.lock_feed)
         wanted = {name: value for name, value in changes.items() if name in SETTING_NAMES}
         settings = change_feed_settings(read_feed_settings(feed.settings), wanted)
         changed = replace(feed, **columns, settings=write_feed_settings(settings))
@@ -178,9 +178,14 @@ def _count_open_holds(connection: Connection, organization_id: str) -> Counter[s
     return Counter(delivery.feed_id for delivery in named)
 
 
-def _load(connection: Connection, organization_id: str, feed_id: str) -> Feed:
+def _load(
+    connection: Connection,
+    organization_id: str,
+    feed_id: str,
+    load: Callable[[Connection, str, str], Feed] = feeds.load_feed,
+) -> Feed:
     try:
-        return feeds.load_feed(connection, organization_id, feed_id)
+        return load(connection, organization_id, feed_id)
     except NotFound as missing:
         raise NotFound(missing.message, next_action="See which there are: rollcall feed list.") from None
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from service.storage.rows import (
     change_row,
     check_changes,
     find_values,
+    in_batches,
     load_value,
     move_state,
     new_id,
@@ -118,6 +120,17 @@ def find_by_sequence(connection: Connection, organization_id: str, feed_id: str,
 def find_by_idempotency_key(connection: Connection, organization_id: str, feed_id: str, key: str) -> Delivery | None:
     """Answer the delivery that was posted with this idempotency key."""
     return _find_one(connection, organization_id, feed_id, deliveries.c.idempotency_key == key)
+
+
+def find_known_paths(connection: Connection, organization_id: str, paths: Iterable[str]) -> set[str]:
+    """Answer which of these raw files are a delivery's."""
+    found: set[str] = set()
+    for batch in in_batches(paths):
+        of_batch = select(deliveries.c.body_path).where(
+            deliveries.c.organization_id == organization_id, deliveries.c.body_path.in_(batch)
+        )
+        found |= set(connection.scalars(of_batch))
+    return found
 
 
 def find_by_number(connection: Connection, organization_id: str, number: int) -> Delivery | None:

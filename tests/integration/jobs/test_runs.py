@@ -201,9 +201,9 @@ def test_a_clock_that_fails_once_does_not_end_the_signs_of_life(
     assert ran.detail == {"has beaten again": True}
 
 
-def test_the_five_jobs_are_known_and_jobs_without_slots_leave_no_rows(rt: Runtime) -> None:
-    assert set(JOBS) == {"nightly", "expiry", "digest", "settle", "checkpoint"}
-    for name in ("digest", "settle", "checkpoint"):
+def test_the_six_jobs_are_known_and_jobs_without_slots_leave_no_rows(rt: Runtime) -> None:
+    assert set(JOBS) == {"nightly", "expiry", "digest", "settle", "checkpoint", "tidy"}
+    for name in ("digest", "settle", "checkpoint", "tidy"):
         assert [ran.state for ran in tick(rt, JOBS[name], "a")] == ["done"]
         assert job_runs.find_last_run(rt, "lakeside", name) is None
 
