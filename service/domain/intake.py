@@ -144,7 +144,8 @@ def judge_delivery(facts: FileFacts, history: History, settings: FeedSettings = 
     if facts.as_of_at and facts.as_of_at - facts.received_at > AHEAD:
         return Judgement(Verdict.REJECTED, "future_input", None, "The file says that it was made in the future.")
     if facts.file_error:
-        return Judgement(Verdict.HELD, facts.file_error, Level.HOLD, HELD_FILE_ERRORS[facts.file_error])
+        reason = f"{HELD_FILE_ERRORS[facts.file_error]} Nothing of it counts, so it lets nobody go."
+        return Judgement(Verdict.HELD, facts.file_error, Level.HOLD, reason)
     found = [doubt for find in _DOUBTS if (doubt := find(facts, history, settings))]
     if not found:
         return Judgement(Verdict.ACCEPTED)
@@ -234,7 +235,7 @@ def _doubt_count(facts: FileFacts, history: History, settings: FeedSettings) -> 
 
 
 def _doubt_rows(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
-    if facts.data_rows < settings.min_rows:
+    if facts.data_rows < settings.min_rows and facts.npis:  # a list of practitioners' names is no short roster
         reason = f"The file has {_count(facts.data_rows, 'row')}; this feed never has fewer than {settings.min_rows}."
         return Doubt("rows_down", Level.HOLD, reason)
     if not (facts.is_snapshot and history.row_counts):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.domain.identifiers import EDGE_BLANKS, PLACEHOLDERS
+from service.domain.identifiers import EDGE_BLANKS, PLACEHOLDERS, Environment, read_mbi
 from service.rosters.delimited.pieces import NotUtf8
 from service.rosters.delimited.reader import read_head
 from service.rosters.delimited.table import DELIMITERS, HEADER_ROWS, Row, TableBroken, find_trailer, read_head_rows
@@ -90,7 +90,7 @@ def _find_in_tables(tables: Sequence[tuple[int | None, list[Row]]], options: Ros
             _build_headings(cells, line, sheet)
             for sheet, rows in tables
             for line, cells in rows[:HEADER_ROWS]
-            if len(cells) <= MAX_COLUMNS and find_roster_header(cells, mapping, None)
+            if len(cells) <= MAX_COLUMNS and find_roster_header(cells, mapping, None) and not _names_patients(cells)
         ]
         sheets = {one.sheet for one in known}
         if known:
@@ -134,6 +134,12 @@ def _names(cells: Sequence[str], below: Sequence[list[str]]) -> bool:
     if any(_simplify(cells[column]) == _simplify(row[column]) for row in below for column in _list_filled(row)):
         return False
     return any(_is_identifier(cell) for row in below for cell in row)
+
+
+def _names_patients(cells: Iterable[str]) -> bool:
+    """Answers whether a row of known headings holds a patient's number as well."""
+    codes = {read_mbi(cell, environment).code for cell in cells if _is_identifier(cell) for environment in Environment}
+    return not codes.isdisjoint({None, "mbi_is_hicn", "mbi_is_ssn"})
 
 
 def _list_filled(cells: Iterable[str]) -> list[int]:

@@ -31,6 +31,13 @@ MAX_TOKEN_BYTES = 2 << 20
 """Bytes of JSON without a quotation mark: longer ones are a text or a number that no roster holds."""
 MAX_JSON_NODES = 3_000_000
 """Values of one JSON input that are kept at a time."""
+MAX_COUNT = 2**31 - 1
+"""The largest count of rows that is kept; whoever states more is wrong either way."""
+
+
+def limit_count(count: int) -> int:
+    """Answers a count that a file states about itself, as near as a column of whole numbers can hold it."""
+    return max(-MAX_COUNT, min(count, MAX_COUNT))
 
 
 class TooLarge(Exception):

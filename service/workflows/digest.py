@@ -6,28 +6,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from service.domain.attribution import Attribution, is_active
 from service.domain.canonical import digest_json, write_time
 from service.domain.errors import Busy, WrongState
-from service.domain.expiry import find_cost_of_waiting
 from service.domain.intake import REMOVAL_RULES, Doubt, Verdict
-from service.domain.roster import Claim
-from service.rosters.findings import insert_findings
+from service.rosters.findings import count_errors, insert_findings
 from service.runtime import Runtime
-from service.storage import deliveries, leases, organizations, panels, plans
+from service.storage import deliveries, leases, organizations, plans
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
-from service.storage.panel_codec import ClaimColumns, ObservedColumns, read_attributions, read_claims
 from service.storage.rows import in_batches, new_id
-from service.storage.sealing import OrganizationKeys
 from service.storage.sketches import mark_patients, save_sketch
 from service.workflows.deliveries import DeliveryView, view_delivery
 from service.workflows.fold import fold_claims
 from service.workflows.identities import record_renames, save_people
-from service.workflows.judge import Weighed, count_errors, weigh_delivery
-from service.workflows.policies import read_policy
+from service.workflows.judge import Weighed, weigh_delivery
 from service.workflows.reading import Reading, digest_settings, open_delivery
 from service.workflows.record import record_fact
+from service.workflows.waiting import find_cost_of_silence
 
 READING_LASTS = timedelta(minutes=5)
 """A delivery that one process reads is left to it for so long."""
@@ -129,9 +124,9 @@ def _settle_delivery(
     rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed
 ) -> Delivery:
     now, delivery, reading, judgement = rt.now(), opened.delivery, opened.reading, weighed.judgement
-    errors = count_errors(reading)
+    errors = count_errors(reading.findings)
     held = judgement.level is not None or weighed.removals is not None
-    costs_from = _find_cost(connection, opened.keys, organization_id, opened.feed.id, now) if held else None
+    costs_from = find_cost_of_silence(connection, opened.keys, organization_id, opened.feed.id, now) if held else None
     for batch in in_batches(_number_findings(opened), FINDINGS_PER_STATEMENT):
         deliveries.add_findings(connection, organization_id, delivery.id, batch)
     sequence = None if judgement.code == "sequence_repeats" else opened.sequence  # the number belongs to another one
@@ -212,31 +207,6 @@ def _number_findings(opened: Reading) -> Iterator[deliveries.Finding]:
         yield deliveries.Finding(n, str(found.position), found.code, found.severity, found.blind)
 
 
-def _find_cost(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, feed_id: str, now: datetime
-) -> datetime | None:
-    """Answer when waiting starts to cost: the first end of an attribution that only newer evidence could renew."""
-    policy = read_policy(organizations.load_organization(connection, organization_id))
-    claims = {panel.npi: panel.columns for panel in panels.load_claims(connection, keys, organization_id, feed=feed_id)}
-    shown = (
-        (claims[panel.npi], panel.columns)
-        for panel in panels.load_observed(connection, keys, organization_id)
-        if panel.npi in claims
-    )
-    pairs = (pair for claimed, observed in shown for pair in _pair_active(claimed, observed, now))
-    return find_cost_of_waiting(pairs, now, policy)
-
-
-def _pair_active(
-    claimed: ClaimColumns, observed: ObservedColumns, now: datetime
-) -> Iterator[tuple[Attribution, Claim]]:
-    """Yield what runs at DPC of one practitioner with the claim it rests on; only one panel is in memory at a time."""
-    claims = {claim.mbi: claim for claim in read_claims(claimed) if not claim.ended}
-    for attribution in read_attributions(observed):
-        if attribution.mbi in claims and is_active(attribution, now):
-            yield attribution, claims[attribution.mbi]
-
-
 def _open_removal_hold(
     rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed
 ) -> None:
@@ -244,7 +214,7 @@ def _open_removal_hold(
     if weighed.removals is None:
         return
     now, n = rt.now(), max(weighed.total.absent, weighed.total.ended)
-    costs_from = _find_cost(connection, opened.keys, organization_id, opened.feed.id, now)
+    costs_from = find_cost_of_silence(connection, opened.keys, organization_id, opened.feed.id, now)
     _open_hold(connection, organization_id, opened.delivery, weighed.removals, n, costs_from, now)
 
 

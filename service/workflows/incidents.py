@@ -13,8 +13,8 @@ from service.domain.roster import Claim, Panel
 from service.runtime import Runtime
 from service.storage import intents, organizations, patients, people, plans
 from service.storage.connection import Connection
+from service.workflows.desired import load_desired
 from service.workflows.observe import load_groups
-from service.workflows.plan import load_desired
 from service.workflows.policies import read_policy
 
 LAPSING, LAPSED = "lapsing", "lapsed"

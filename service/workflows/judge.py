@@ -18,6 +18,7 @@ from service.domain.intake import (
     doubt_removals,
     judge_delivery,
 )
+from service.rosters.findings import count_codes, count_errors
 from service.rosters.reading import ALL_PRACTITIONERS, RosterReading
 from service.storage import deliveries, practitioners
 from service.storage.connection import Connection
@@ -56,11 +57,6 @@ def weigh_delivery(connection: Connection, organization_id: str, opened: Reading
     return Weighed(judgement, removals, [build_effect(opened.delivery, panel) for panel in folded], total)
 
 
-def count_errors(reading: RosterReading) -> int:
-    """Answer how many rows contribute no pair."""
-    return sum(found.severity == "error" for found in reading.findings)
-
-
 def describe_file(opened: Reading, total: Effect) -> FileFacts:
     """Answer what a file by itself gives the guards to look at, beside what it does to the claims of its feed."""
     reading = opened.reading
@@ -73,7 +69,7 @@ def describe_file(opened: Reading, total: Effect) -> FileFacts:
         + len(reading.practitioner_names)
         + len(reading.mbi_changes),
         removed=len(reading.remove),
-        errors=count_errors(reading),
+        errors=count_errors(reading.findings),
         received_at=opened.delivery.received_at,
         as_of_at=opened.as_of_at,
         is_snapshot=opened.is_snapshot and len(reading.present) > 0,
@@ -128,7 +124,7 @@ def _count_odd(reading: RosterReading) -> int:
     """Count patients with rows that differ, and those with more practitioners than anybody has."""
     _, practitioners_each = np.unique(reading.present.mbi, return_counts=True)
     crowded = int(np.count_nonzero(practitioners_each > MANY_PRACTITIONERS))
-    return crowded + sum(found.code == DIFFERING for found in reading.findings)
+    return crowded + count_codes(reading.findings).get(DIFFERING, 0)
 
 
 def _find_unknown(connection: Connection, organization_id: str, opened: Reading, npis: set[str]) -> tuple[str, ...]:

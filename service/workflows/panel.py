@@ -16,8 +16,8 @@ from service.domain.roster import Claim, Panel
 from service.runtime import Runtime
 from service.storage import deliveries, organizations, panels, patients, practitioners
 from service.workflows.access import note_access
+from service.workflows.desired import load_desired
 from service.workflows.observe import load_groups
-from service.workflows.plan import load_desired
 from service.workflows.policies import read_policy
 
 NOT_ATTRIBUTED = "not attributed"

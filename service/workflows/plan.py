@@ -18,13 +18,12 @@ from service.domain.people import Action, Actor, check_may
 from service.domain.plan import Plan, count_changes, draw_baselines, fingerprint_plan, read_plan, write_plan
 from service.domain.policy import Policy
 from service.domain.reconcile import Observed, Reconciliation, build_overwrite, reconcile
-from service.domain.roster import Claim, Panel, build_panel, resolve_renames
+from service.domain.roster import Panel
 from service.runtime import Runtime
-from service.storage import intents, organizations, panels, plans
+from service.storage import intents, organizations, plans
 from service.storage.connection import Connection
-from service.storage.panel_codec import read_claims
-from service.storage.renames import find_renames
 from service.storage.sealing import OrganizationKeys
+from service.workflows.desired import load_desired
 from service.workflows.observe import Sighting, look_at_dpc, remember_sighting
 from service.workflows.plans import PlanView, view_plan
 from service.workflows.policies import read_policy
@@ -67,17 +66,6 @@ def draw_plan(
             _retire_older(connection, keys, organization_id, plan, npi, actor)
         kept = _keep(connection, keys, organization_id, plan, npi, actor, rt.now())
     return view_plan(rt, organization_id, kept) if kept else None
-
-
-def load_desired(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | None = None
-) -> list[Panel]:
-    """Answer what the practice wants: the claims of all feeds, united per practitioner."""
-    by_npi: dict[str, dict[str, tuple[Claim, ...]]] = defaultdict(dict)
-    for panel in panels.load_claims(connection, keys, organization_id, npi):
-        by_npi[panel.npi][panel.feed] = read_claims(panel.columns)
-    renames = resolve_renames(find_renames(connection, keys, organization_id))
-    return [build_panel(one, claims, renames) for one, claims in sorted(by_npi.items())]
 
 
 def _compute(

@@ -21,8 +21,8 @@ from service.storage.connection import Connection
 from service.storage.organizations import Organization
 from service.storage.sealing import OrganizationKeys
 from service.workflows.access import note_access
+from service.workflows.desired import load_desired
 from service.workflows.observe import load_groups
-from service.workflows.plan import load_desired
 from service.workflows.policies import read_policy
 
 Cell = str | int | None

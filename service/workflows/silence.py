@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.domain.attribution import Attribution, is_active
-from service.domain.expiry import find_cost_of_waiting
 from service.domain.feeds import find_due_at, read_feed_settings
-from service.domain.roster import Claim
 from service.runtime import Runtime
-from service.storage import feeds, organizations, panels, people
+from service.storage import feeds, people
 from service.storage.connection import Connection
-from service.storage.panel_codec import read_claims
-from service.storage.sealing import OrganizationKeys
 from service.workflows.feeds import find_last_delivery
 from service.workflows.incidents import Watch
-from service.workflows.observe import load_groups
-from service.workflows.plan import load_desired
-from service.workflows.policies import read_policy
+from service.workflows.waiting import find_cost_of_silence
 
 KIND = "feed_silent"
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -83,20 +76,6 @@ def find_silences(connection: Connection, organization_id: str, now: datetime) -
     return found
 
 
-def find_cost_of_silence(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, feed_id: str, now: datetime
-) -> datetime | None:
-    """Answer the first end of an attribution that this feed lists and that only newer evidence could renew.
-
-    What another feed shows later counts for the pair too. None when nothing is lost by waiting.
-    """
-    policy = read_policy(organizations.load_organization(connection, organization_id))
-    heads = panels.find_panel_heads(connection, organization_id, side="claims")
-    npis = sorted({head.npi for head in heads if head.source == feed_id})
-    pairs = (pair for npi in npis for pair in _pair_active(connection, keys, organization_id, feed_id, npi, now))
-    return find_cost_of_waiting(pairs, now, policy)
-
-
 def find_feed_cost(rt: Runtime, organization_id: str, feed_id: str) -> datetime | None:
     """Answer the same as `find_cost_of_silence`, for a page."""
     keys = rt.load_keys(organization_id)
@@ -126,20 +105,3 @@ def find_feed_id(cause: str) -> str | None:
     """Answer which feed the incident with this cause is about; None when the words are others."""
     words = cause.split(" ", 2)
     return words[1] if words[0] == "Feed" and len(words) == 3 else None
-
-
-def _pair_active(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, feed_id: str, npi: str, now: datetime
-) -> Iterator[tuple[Attribution, Claim]]:
-    """Yield what runs at DPC of one practitioner and this feed lists, with the newest claim that it rests on."""
-    listed = {
-        claim.mbi
-        for panel in panels.load_claims(connection, keys, organization_id, npi, feed=feed_id)
-        for claim in read_claims(panel.columns)
-        if not claim.ended
-    }
-    groups = load_groups(connection, keys, organization_id, npi)
-    for panel in load_desired(connection, keys, organization_id, npi):
-        for mbi, attribution in groups[npi].by_mbi().items() if npi in groups else ():
-            if mbi in listed and mbi in panel.wanted and is_active(attribution, now):
-                yield attribution, panel.wanted[mbi]

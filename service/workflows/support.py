@@ -11,7 +11,7 @@ from service.runtime import Runtime
 from service.storage import organizations
 from service.storage.connection import Connection
 from service.storage.sealing import OrganizationKeys
-from service.workflows.plan import load_desired
+from service.workflows.desired import load_desired
 from service.workflows.policies import read_policy
 
 

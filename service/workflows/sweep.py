@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from service.domain.attribution import is_active
 from service.runtime import Runtime
 from service.storage import people
+from service.workflows.desired import load_desired
 from service.workflows.observe import look_at_dpc, remember_sighting
-from service.workflows.plan import load_desired
 from service.workflows.record import record_fact
 from service.workflows.settle import settle
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, sync_playwright
 _ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(_ROOT), str(_ROOT / "tests" / "kit")]
 
-from browser_theatre import Theatre, launch_chromium, open_theatre  # noqa: E402
-from web_stage import WELLS  # noqa: E402
+from browser_theatre import SILENT_FEED, Theatre, launch_chromium, open_theatre  # noqa: E402
+from web_stage import FEED, WELLS  # noqa: E402
 
 SIZES = {"wide": (1280, 900), "narrow": (400, 800)}
 
@@ -46,6 +46,9 @@ def _name_pages(theatre: Theatre) -> dict[str, str]:
         "deliveries": "/deliveries",
         "delivery-held": f"/deliveries/{theatre.held_delivery}",
         "delivery-findings": f"/deliveries/{theatre.delivery_with_findings}",
+        "feeds": "/feeds",
+        "feed": f"/feeds/{FEED}",
+        "feed-silent": f"/feeds/{SILENT_FEED}",
         "holds": "/holds",
         "ledger": "/ledger",
         "reports": "/reports",

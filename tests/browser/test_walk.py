@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from browser_theatre import Theatre
+from browser_theatre import SILENT_FEED, Theatre
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
-from web_stage import OURS, WELLS
+from web_stage import FEED, OURS, WELLS
 
 from service.workflows.plans import find_plans
 
@@ -118,6 +118,9 @@ def name_pages(theatre: Theatre) -> list[str]:
         "/deliveries",
         f"/deliveries/{theatre.held_delivery}",
         f"/deliveries/{theatre.delivery_with_findings}",
+        "/feeds",
+        f"/feeds/{FEED}",
+        f"/feeds/{SILENT_FEED}",
         "/holds",
         "/ledger",
         "/reports",

@@ -15,6 +15,7 @@ from service.rosters.reading import ALL_PRACTITIONERS, Columns
 
 _NO_ROWS = np.empty(0, np.intp)
 _HASH_BITS = 20
+_ROWS_AT_A_TIME = 1 << 18
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: spreads neighbouring codes
 Verdicts = NDArray[np.uint8]
 Mark = tuple[Rows, NDArray[np.uint8] | int]
@@ -72,7 +73,7 @@ def assemble_rows(
     """Answers pairs without duplicates, findings by line, protected MBIs and the number of blind errors.
 
     `positions` names row i where lines are not the positions (FHIR); `ragged` belongs to tables only. A pair that
-    has ended is removed, or merely absent where the input is a snapshot (feeds 3.5).
+    has ended is removed, or merely absent where the input is a snapshot (feeds 3.5). The NPIs of `rows` are used up.
     """
     verdict = _hold_deceased(rows)
     if not ended_is_absent:
@@ -84,12 +85,13 @@ def assemble_rows(
     repeats = np.concatenate([later, later_removals])
     marks = [(wrong, verdict[wrong]), *_list_remarks(rows, verdict, repeats, extra)]
     findings = _build_findings(rows, marks, ragged, positions)
+    removals = _take_columns(rows, remove)
     return Assembly(
         data_rows=int(np.count_nonzero(verdict != NO_ROW)) + len(ragged.line),
-        present=_take_columns(rows, present),
-        person_rows=np.setdiff1d(present, extra, assume_unique=True) if len(extra) else present,
+        present=_draw_columns(rows, present),
+        person_rows=_leave_out(present, extra),
         repeated_rows=repeated,
-        remove=_take_columns(rows, remove),
+        remove=removals,
         findings=findings,
         protected=_list_protected(rows, verdict, ragged),
         blind_errors=findings.blind_errors,
@@ -165,46 +167,59 @@ def _drop_repeats(rows: Judged, chosen: Rows) -> tuple[Rows, Rows, Rows, Rows]:
 
     Only rows whose MBI occurs more than once are compared, which is exact and cheap where that is rare.
     """
-    mbi = rows.mbi[chosen]
-    candidates = _find_repeated(mbi) if len(mbi) > 1 else _NO_ROWS
+    candidates = _find_repeated(rows.mbi, chosen) if len(chosen) > 1 else _NO_ROWS
     if not len(candidates):
         return chosen, _NO_ROWS, _NO_ROWS, _NO_ROWS
     npi = rows.npi[chosen[candidates]]
-    code = mbi[candidates]
+    code = rows.mbi[chosen[candidates]]
     by_pair = np.lexsort((npi, code))
     code, npi = code[by_pair], npi[by_pair]
     same_patient = np.concatenate([[False], code[1:] == code[:-1]])
     same_pair = same_patient & np.concatenate([[False], npi[1:] == npi[:-1]])
     later = candidates[by_pair[same_pair]]
     first_of_pair = candidates[by_pair[~same_pair]]
-    further = _find_further(mbi, first_of_pair)
-    keep = np.ones(len(mbi), np.bool_)
+    further = _find_further(rows.mbi, chosen, first_of_pair)
+    keep = np.ones(len(chosen), np.bool_)
     keep[later] = False
     return chosen[keep], chosen[np.sort(later)], chosen[further], chosen[candidates]
+
+
+def _leave_out(rows: Rows, some: Rows) -> Rows:
+    """Answers rows, which ascend, without some of them."""
+    if not len(some):
+        return rows
+    keep = np.ones(len(rows), np.bool_)
+    keep[np.searchsorted(rows, some)] = False
+    return rows[keep]
 
 
 def _find_rows(chosen: NDArray[np.bool_]) -> Rows:
     return np.flatnonzero(chosen).astype(np.int32)
 
 
-def _find_repeated(mbi: NDArray[np.uint64]) -> Rows:
-    """Answers the rows, in order, whose value occurs more than once.
+def _find_repeated(mbi: NDArray[np.uint64], chosen: Rows) -> Rows:
+    """Answers, in order, the places of those chosen rows whose value occurs more than once among them.
 
     One sort of values finds the repeated ones, a small table of hashes their rows; what it lets through too much
-    is sieved exactly.
+    is sieved exactly. At most eight bytes a row are taken at a time.
     """
-    ordered = np.sort(mbi)
+    ordered = mbi[chosen]
+    ordered.sort()
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    del ordered  # eight bytes a row, no longer needed at the peak
+    del ordered
     if not len(repeated):
         return _NO_ROWS
-    bits = min(len(mbi).bit_length() + 1, _HASH_BITS)
+    bits = min(len(chosen).bit_length() + 1, _HASH_BITS)
     marked = np.zeros(1 << bits, np.bool_)
     marked[_hash_codes(repeated, bits)] = True
-    rows = np.flatnonzero(marked[_hash_codes(mbi, bits)])
-    values = mbi[rows]
-    places = np.minimum(np.searchsorted(repeated, values), len(repeated) - 1)
-    return np.asarray(rows[repeated[places] == values], np.intp)
+    found = []
+    for start in range(0, len(chosen), _ROWS_AT_A_TIME):
+        values = mbi[chosen[start : start + _ROWS_AT_A_TIME]]
+        places = np.flatnonzero(marked[_hash_codes(values, bits)])
+        values = values[places]
+        nearest = np.minimum(np.searchsorted(repeated, values), len(repeated) - 1)
+        found.append(places[repeated[nearest] == values] + start)
+    return np.concatenate(found)
 
 
 def _hash_codes(mbi: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
@@ -213,17 +228,28 @@ def _hash_codes(mbi: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
     return hashes
 
 
-def _find_further(mbi: NDArray[np.uint64], firsts: Rows) -> Rows:
-    """Answers, of rows with distinct pairs, those whose patient occurs on an earlier one."""
+def _find_further(mbi: NDArray[np.uint64], chosen: Rows, firsts: Rows) -> Rows:
+    """Answers, of places of chosen rows with distinct pairs, those whose patient occurs on an earlier one."""
     firsts = np.sort(firsts)
-    by_patient = np.argsort(mbi[firsts], kind="stable")
-    code = mbi[firsts[by_patient]]
+    by_patient = np.argsort(mbi[chosen[firsts]], kind="stable")
+    code = mbi[chosen[firsts[by_patient]]]
     again = np.concatenate([[False], code[1:] == code[:-1]])
     return np.sort(firsts[by_patient[again]])
 
 
 def _take_columns(rows: Judged, chosen: Rows) -> Columns:
     return Columns(rows.mbi[chosen], rows.npi[chosen], rows.line[chosen])
+
+
+def _draw_columns(rows: Judged, chosen: Rows) -> Columns:
+    """Answers rows, which ascend, as columns; their NPIs move to the head of their own array, which is used up by it.
+
+    Nobody asks for the NPI of a row again, and a second array of them would be a tenth of the peak.
+    """
+    for start in range(0, len(chosen), _ROWS_AT_A_TIME):
+        places = chosen[start : start + _ROWS_AT_A_TIME]
+        rows.npi[start : start + len(places)] = rows.npi[places]
+    return Columns(rows.mbi[chosen], rows.npi[: len(chosen)], rows.line[chosen])
 
 
 def _list_protected(rows: Judged, verdict: Verdicts, ragged: Ragged) -> NDArray[np.uint64]:
@@ -233,7 +259,7 @@ def _list_protected(rows: Judged, verdict: Verdicts, ragged: Ragged) -> NDArray[
     line = np.concatenate([rows.line[known], ragged.line[told]])
     if (line[1:] < line[:-1]).any():
         mbi = mbi[np.argsort(line, kind="stable")]
-    repeated = _find_repeated(mbi)
+    repeated = _find_repeated(mbi, np.arange(len(mbi)))
     if len(repeated):
         _, first = np.unique(mbi[repeated], return_index=True)
         mbi = np.delete(mbi, np.delete(repeated, first))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,31 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 
+class PiecedColumn:
+    """A column of text in the pieces it was read in: to join them would take its memory twice."""
+
+    def __init__(self, pieces: Sequence[StringColumn]) -> None:
+        self._pieces = pieces
+        self._starts = np.cumsum([0, *(len(piece) for piece in pieces[:-1])])
+
+    def take(self, rows: Rows) -> StringColumn:
+        """Answers the cells of some rows, in the order of the rows."""
+        if len(self._pieces) == 1:
+            return self._pieces[0].take(rows)
+        place = np.searchsorted(self._starts, rows, side="right") - 1
+        taken = [self._pieces[piece].take(rows[place == piece] - self._starts[piece]) for piece in np.unique(place)]
+        joined = pa.concat_arrays(taken) if taken else self._pieces[0][:0]
+        if (place[1:] >= place[:-1]).all():
+            return joined
+        return joined.take(np.argsort(np.argsort(place, kind="stable")))
+
+    def number(self, rows: Rows) -> NDArray[np.signedinteger[Any]]:
+        """Answers a number for each of some rows, the same for the same text."""
+        if len(self._pieces) == 1:
+            return number_texts(self._pieces[0], rows)
+        return number_texts(self.take(rows), np.arange(len(rows)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnPeople(Sequence[Demographics]):
     """One `Demographics` per patient: the rows of the patients, and the columns that hold their cells."""
@@ -34,7 +59,7 @@ class ColumnPeople(Sequence[Demographics]):
     rows: Rows
     mbi: NDArray[np.uint64]
     line: NDArray[np.int32]
-    cells: Mapping[str, StringColumn]
+    cells: Mapping[str, PiecedColumn]
 
     @property
     def codes(self) -> NDArray[np.uint64]:
@@ -76,7 +101,7 @@ class ColumnPeople(Sequence[Demographics]):
         unlike = np.zeros(len(ordered), np.bool_)
         for role in _TELLING_APART:
             if role in self.cells:
-                words = number_texts(self.cells[role], ordered)
+                words = self.cells[role].number(ordered)
                 unlike |= words != np.repeat(words[starts], sizes)
         found: Rows = ordered[np.repeat(np.bitwise_or.reduceat(unlike, starts), sizes)]
         return found
@@ -132,9 +157,5 @@ def build_people(rows: Judged, chosen: Rows, cells: Mapping[str, StringChunks]) 
     """Answers the people of the chosen rows; nothing where the file names nobody."""
     if not cells or len(chosen) == 0:
         return ()
-    # Rows taken from a column in pieces would join all its pieces at every call.
-    return ColumnPeople(chosen, rows.mbi, rows.line, {role: _join(column) for role, column in cells.items()})
-
-
-def _join(column: StringChunks) -> StringColumn:
-    return pa.concat_arrays(column.chunks)
+    pieces = {role: PiecedColumn(column.chunks) for role, column in cells.items()}
+    return ColumnPeople(chosen, rows.mbi, rows.line, pieces)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from queue import SimpleQueue
 from typing import Any, BinaryIO, Literal
@@ -25,6 +25,7 @@ from service.domain.identifiers import EDGE_BLANKS
 from service.rosters.columns.assemble import Ragged
 from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, NO_NPI, view_strings
+from service.rosters.columns.store import RowStore
 from service.rosters.delimited.rows import RowSorter, TableRows
 from service.rosters.delimited.table import TRAILER_WORDS, Layout, TableBroken
 from service.rosters.delimited.texts import Cut, Declined, Desk, Text, iter_cuts
@@ -33,6 +34,7 @@ from service.rosters.limits import LINES_PER_ROW, MAX_FIELD, MAX_LINE_BYTES
 from service.rosters.reading import RosterOptions
 
 WORKERS = 2
+_ROOM = 1.1
 
 _QUOTE, _LF, _CR = ord('"'), ord("\n"), ord("\r")
 _MAY_BE_TRAILER = np.array([byte >= 128 or chr(byte) in EDGE_BLANKS + "tcreTCRE" for byte in range(256)])
@@ -160,6 +162,7 @@ def read_pieces(source: Source, layout: Layout, options: RosterOptions) -> Table
     reader = PieceReader(layout, options)
     parts: list[Piece] = []
     lines = 0
+    store: RowStore | None = None
     with ExitStack() as open_files:
         stream = open_files.enter_context(source.open())
         _skip_lines(stream, layout.first_line - 1)
@@ -167,11 +170,22 @@ def read_pieces(source: Source, layout: Layout, options: RosterOptions) -> Table
         first = list(islice(cuts, 2))
         streams = [stream] if len(first) < 2 else [open_files.enter_context(source.open()) for _ in range(WORKERS)]
         for part in _read_cuts(reader, [Desk(stream) for stream in streams], chain(first, cuts)):
+            for places in (part.judged.line, part.ragged.line):
+                places += np.int32(layout.first_line + lines)
+            if len(first) > 1:
+                store = store or RowStore(part.judged, _expect_rows(part, first[0], source))
+                part = replace(part, judged=store.add(part.judged))
             parts.append(part)
             lines += part.line_count
             if lines > LINES_PER_ROW * options.max_rows:
                 raise TableBroken("too_large")
-    return _join_pieces(parts, layout, options)
+    return _join_pieces(parts, store, layout, options)
+
+
+def _expect_rows(first: Piece, cut: Cut, source: Source) -> int:
+    """Answers how many rows a file has at most if they are about as long as those of its first piece."""
+    size = source.path.stat().st_size if source.text is None else len(source.text)
+    return int(first.line_count * (size / cut.size) * _ROOM) + 1
 
 
 def check_quotes(text: Text, delimiter: int) -> None:
@@ -228,19 +242,17 @@ def _skip_lines(stream: BinaryIO, lines: int) -> None:
             raise Declined
 
 
-def _join_pieces(pieces: list[Piece], layout: Layout, options: RosterOptions) -> TableRows:
-    """Answers the pieces as one table, with lines counted from the top of the file."""
-    base = layout.first_line
-    for piece in pieces:
-        for lines in (piece.judged.line, piece.ragged.line):
-            lines += np.int32(base)
-        base += piece.line_count
+def _join_pieces(pieces: list[Piece], store: RowStore | None, layout: Layout, options: RosterOptions) -> TableRows:
+    """Answers the pieces as one table."""
     ragged = Ragged(
         np.concatenate([np.empty(0, np.int32), *(piece.ragged.line for piece in pieces)]),
         np.concatenate([np.empty(0, np.uint64), *(piece.ragged.mbi for piece in pieces)]),
     )
     parts = tuple(piece.judged for piece in pieces) or (_judge_nothing(layout, options),)
-    return TableRows(parts, ragged, tuple(counts for piece in pieces for counts in piece.counts))
+    whole = store.find_whole(parts) if store else None
+    if whole:
+        pa.default_memory_pool().release_unused()  # what parsing took is not needed at the peak that follows
+    return TableRows(parts, ragged, tuple(counts for piece in pieces for counts in piece.counts), whole)
 
 
 def _judge_nothing(layout: Layout, options: RosterOptions) -> Judged:

@@ -28,6 +28,7 @@ from service.rosters.delimited.table import (
 from service.rosters.delimited.texts import Declined
 from service.rosters.encoding import Source, Undecodable, open_source, transcode_source
 from service.rosters.findings import CODE_INDEX, Findings
+from service.rosters.limits import limit_count
 from service.rosters.names import find_name_signal
 from service.rosters.reading import PractitionerName, RosterOptions, RosterReading
 from service.rosters.values import find_name
@@ -102,11 +103,11 @@ def build_table_reading(
     """Answers the reading of a table's rows, or its file error; `blank` is what is known of the file."""
     if sum(len(part.line) for part in table.parts) > options.max_rows:
         return replace(blank, file_error="too_large")
-    rows, cells = join_judged(table.parts), _join_people(table)
-    table = replace(table, parts=())  # the rows are joined: twice in memory is once too often
+    rows, cells = table.whole or join_judged(table.parts), _join_people(table)
+    table = replace(table, parts=(), whole=None)  # the rows are joined: twice in memory is once too often
     found = assemble_rows(rows, table.ragged, ended_is_absent=options.mode == "snapshot")
     declared = [counts[0] for counts in table.counts if counts]
-    blank = replace(blank, declared_count=declared[0] if declared else None, data_rows=found.data_rows)
+    blank = replace(blank, declared_count=limit_count(declared[0]) if declared else None, data_rows=found.data_rows)
     error = _find_file_error(table, layout, found, rows.months_over_twelve)
     if error:
         return replace(blank, file_error=error)

@@ -22,11 +22,15 @@ _BATCH_ROWS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
-    """All rows of a table, judged; `counts` are the numbers that trailers stated, one tuple per trailer."""
+    """All rows of a table, judged; `counts` are the numbers that trailers stated, one tuple per trailer.
+
+    `whole` is the rows of all parts as one, where they are kept so already.
+    """
 
     parts: tuple[Judged, ...]
     ragged: Ragged
     counts: tuple[tuple[int, ...], ...]
+    whole: Judged | None = None
 
 
 class RowSorter:

@@ -60,18 +60,18 @@ class Text:
         self.view: NDArray[np.uint8] = np.frombuffer(raw, np.uint8, size)
 
     @cached_property
-    def _shape(self) -> tuple[int, bool]:
-        """The number of lines, and whether one of them could be longer than a cell may be.
+    def _shape(self) -> tuple[int, list[int]]:
+        """The number of lines, and the lots of bytes in which no line ends.
 
-        Such a line covers a whole lot of half that size, in which no line ends.
+        A line that is longer than a cell may be covers a whole lot, which has half that size.
         """
-        line_ends, all_short = 0, True
+        line_ends, unbroken = 0, []
         for start in range(0, self.size, BLOCK_BYTES):
             marks = self.view[start : start + BLOCK_BYTES] == _LF
             line_ends += int(np.count_nonzero(marks))
             lots = marks[: len(marks) // _HALF_FIELD * _HALF_FIELD].reshape(-1, _HALF_FIELD)
-            all_short = all_short and bool(lots.any(axis=1).all())
-        return line_ends + bool(self.view[-1] != _LF), not all_short
+            unbroken += (start + np.flatnonzero(~lots.any(axis=1)) * _HALF_FIELD).tolist()
+        return line_ends + bool(self.view[-1] != _LF), unbroken
 
     @property
     def line_count(self) -> int:
@@ -89,10 +89,15 @@ class Text:
 
     def iter_long_lines(self) -> Iterator[bytes]:
         """Yields the lines that are longer than a cell may be, without their line feeds."""
-        if not self._shape[1]:
-            return
-        for line in np.flatnonzero(np.diff(self._ends, prepend=-1) > MAX_FIELD + 1).tolist():
-            yield self.take_line(line)
+        stop = 0
+        for lot in self._shape[1]:
+            if lot < stop:
+                continue
+            start = self._raw.rfind(b"\n", 0, lot) + 1
+            end = self._raw.find(b"\n", lot, self.size)
+            stop = end if end >= 0 else self.size
+            if stop - start > MAX_FIELD:
+                yield bytes(self._raw[start:stop])
 
     def find_places(self, byte: bytes) -> NDArray[np.intp]:
         """Answers where a byte occurs: a few places are searched for one by one, which is quicker."""

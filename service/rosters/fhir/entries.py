@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.rosters.fhir.resources import Resource, list_objects
+from service.rosters.limits import limit_count
 
 WEAKENING = ("delta", "partial", "none", "snapshot")
 """Signals, the one that takes most power away first; of several the first counts (feeds 7.2)."""
@@ -66,7 +67,7 @@ def find_declared_total(documents: Iterable[tuple[str, Any]]) -> int | None:
 def add_counts(counts: Iterable[object]) -> int | None:
     """Answers the sum of those that are counts, None where none is."""
     stated = [one for one in counts if isinstance(one, int) and not isinstance(one, bool)]
-    return sum(stated) if stated else None
+    return limit_count(sum(stated)) if stated else None
 
 
 def find_weakest(signals: Iterable[str]) -> str:

@@ -234,7 +234,7 @@ def find_last_day(text: str) -> date | None:
         parts = [int(part) for part in text[:10].split("-")]
         year, month = parts[0], parts[1] if len(parts) > 1 else 12
         return date(year, month, parts[2] if len(parts) > 2 else monthrange(year, month)[1])
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):
         return None
 
 

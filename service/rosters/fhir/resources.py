@@ -24,6 +24,7 @@ MBI_SYSTEMS = frozenset(
 NPI_SYSTEMS = frozenset({"http://hl7.org/fhir/sid/us-npi", "urn:oid:2.16.840.1.113883.4.6"})
 CURRENCY_SYSTEM = "https://bluebutton.cms.gov/resources/codesystem/identifier-currency"
 GENDERS = frozenset({"male", "female", "other", "unknown"})
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HISTORY = re.compile(r"/_history/[^/]*$")
 _TYPE_AND_ID = re.compile(r"(?:(.*)/)?([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})")
 _NO_NPI = Reading(None, "npi_missing")
@@ -84,7 +85,7 @@ def read_birth_date(person: Resource) -> tuple[date | None, str | None]:
     if re.fullmatch(r"[0-9]{4}(?:-[0-9]{2})?", text):
         return None, "dob_partial"
     try:
-        return (date.fromisoformat(text), None) if len(text) == 10 else (None, "dob_unparseable")
+        return (date.fromisoformat(text), None) if _DAY.fullmatch(text) else (None, "dob_unparseable")
     except ValueError:
         return None, "dob_unparseable"
 

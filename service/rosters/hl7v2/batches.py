@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from service.rosters.hl7v2.positions import choose_position
 from service.rosters.hl7v2.times import find_time, has_zone
-from service.rosters.limits import MAX_LINE_BYTES, MAX_SEGMENT_BYTES, TooLarge
+from service.rosters.limits import MAX_LINE_BYTES, MAX_SEGMENT_BYTES, TooLarge, limit_count
 
 READ_SEGMENTS = {b"MSH": 19, b"EVN": 2, b"PID": 31, b"PD1": 5, b"ROL": 5, b"PRT": 6, b"PV1": 8, b"MRG": 2}
 """Segments that a roster is read from, and how many of their fields; all others are dropped unseen."""
@@ -87,7 +88,7 @@ class _Cutter:
         self._in_file += 1
 
     def _open(self, kind: bytes, segment: bytes) -> None:
-        batch = Batch(_find_control_id(segment) or kind.decode())
+        batch = Batch(choose_position(_read_field(segment, 11), kind.decode()))
         made_at = _find_time(segment)
         if made_at is not None:
             self.found.as_of_at = min(made_at, self.found.as_of_at or made_at)
@@ -113,7 +114,7 @@ class _Cutter:
                 self._file.is_closed = True
         if stated is not None:
             self.found.is_miscounted |= stated not in counts
-            self._counts[kind] = self._counts.get(kind, 0) + max(stated, 0)
+            self._counts[kind] = limit_count(self._counts.get(kind, 0) + max(stated, 0))
 
     def _note_unclosed(self, batch: Batch | None) -> None:
         if batch is not None and not batch.is_closed:
@@ -149,11 +150,6 @@ def _cut_fields(segment: bytes, separator: bytes) -> bytes:
     """Answers the segment without the fields that no roster needs."""
     wanted = READ_SEGMENTS[segment[:3]]
     return separator.join(segment.split(separator, wanted)[:wanted]) if separator else segment
-
-
-def _find_control_id(segment: bytes) -> str | None:
-    """Answers FHS-11 or BHS-11."""
-    return _read_field(segment, 11) or None
 
 
 def _find_time(segment: bytes) -> datetime | None:

@@ -19,6 +19,7 @@ from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.hl7v2.batches import cut_messages
 from service.rosters.hl7v2.identifiers import iter_merges, read_message_mbi, read_message_npi
 from service.rosters.hl7v2.messages import Message, NotAMessage, parse_message
+from service.rosters.hl7v2.positions import choose_position
 from service.rosters.hl7v2.times import find_time
 from service.rosters.limits import TooLarge
 from service.rosters.reading import Demographics, RosterOptions, RosterReading
@@ -82,7 +83,7 @@ def read_messages(messages: Sequence[Sequence[bytes]], options: RosterOptions) -
             continue
         control_id = message.get("MSH", 10)
         sender = (message.get("MSH", 3), message.get("MSH", 4), control_id)
-        blank = Row(control_id or f"#{place}", find_time(message.get("MSH", 7)) or _UNKNOWN)
+        blank = Row(choose_position(control_id, f"#{place}"), find_time(message.get("MSH", 7)) or _UNKNOWN)
         if control_id and sender in seen:
             rows.append(replace(blank, remarks=("duplicate_row",)))
             continue

@@ -20,6 +20,8 @@ from service.rosters.limits import MAX_EXPANDED_BYTES, TooLarge
 from service.rosters.reading import RosterOptions, RosterReading
 
 MANIFEST = "manifest.json"
+_LONGEST_NAME = 255
+"""Bytes; asking a file system for a longer name is an error, not the answer that there is none."""
 _MANIFEST_KEYS = {
     name: name for name in ("output", "url", "type", "count", "error", "deleted", "request", "transactionTime")
 }
@@ -109,7 +111,8 @@ def _find_name(url: object) -> str:
 def _find_file(folder: Path, name: str) -> Path | None:
     """Answers a plain file directly in the folder; nothing outside of it is ever followed."""
     file = folder / name
-    return file if name and file.name == name and file.is_file() and not file.is_symlink() else None
+    may_be = 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_NAME and file.name == name
+    return file if may_be and file.is_file() and not file.is_symlink() else None
 
 
 def _read_file(file: Path) -> list[tuple[str, Any]]:

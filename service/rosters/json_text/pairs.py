@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -26,6 +27,8 @@ MODES = ("snapshot", "delta")
 ENVELOPE_KEYS = ("mode", "as_of", "sequence", "count", "pairs")
 NOT_TEXT = "(not plain)"
 """Stands for a value that is neither text nor a whole number; no identifier, date or action reads like it."""
+_SEQUENCE = re.compile("[ -~]{1,100}")
+"""A sequence is printable ASCII, whichever way it comes."""
 _ABSENT = {"action": "add"}
 """What a pair says that lacks a key: `action` is optional per pair (feeds 5.2)."""
 _NAME_ROLES = ("first_name", "last_name", "whole_name")
@@ -145,6 +148,8 @@ def _read_envelope(envelope: Mapping[str, Any], rows: PairRows, blank: RosterRea
     as_of, sequence = envelope.get("as_of"), envelope.get("sequence")
     if isinstance(sequence, bool) or not isinstance(sequence, str | int | None):
         raise ValueError("not a sequence")
+    if sequence is not None and not _SEQUENCE.fullmatch(str(sequence)):
+        raise ValueError("not a sequence that can be kept")
     return replace(
         blank,
         mode_signal="delta" if rows.has_actions else mode or "none",

@@ -11,9 +11,9 @@ from practice import ADA, OPERATOR, Practice, build_mbi, write_practitioners, wr
 
 from service.domain.errors import Busy, NotFound, WrongState
 from service.workflows.deliveries import count_findings, find_deliveries, find_findings, load_delivery
+from service.workflows.desired import load_desired
 from service.workflows.digest import digest_delivery, digest_waiting
 from service.workflows.holds import find_holds
-from service.workflows.plan import load_desired
 from service.workflows.receive import Upload, receive
 
 BAD = b"MBI,NPI\r\n" + b"".join(f"1X{n},3990000002\r\n".encode() for n in range(3))

@@ -9,9 +9,9 @@ from practice import ADA, BRUNO, OPERATOR, RUTH, Practice, build_mbi, write_rost
 
 from service.domain.errors import NotAllowed
 from service.workflows.deliveries import DeliveryView, load_delivery
+from service.workflows.desired import load_desired
 from service.workflows.feeds import set_feed
 from service.workflows.holds import HoldView, decide_hold, find_holds
-from service.workflows.plan import load_desired
 
 SHORT: dict[str, Any] = {ADA: range(1, 11), BRUNO: range(20, 25)}
 """Three patients fewer than before."""

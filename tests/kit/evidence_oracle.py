@@ -1,0 +1,93 @@
+"""What may be attested and removed, told by the bare events: no rule of ours is asked, so that none can hide in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+FRESH = timedelta(days=35)
+WEEK = timedelta(days=7)
+
+Pair = tuple[str, str]
+"""NPI and MBI."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A file that counts: from when its evidence is, and whom it lists."""
+
+    serial: int
+    evidence_at: datetime
+    pairs: frozenset[Pair]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Removals that somebody let go: exactly which, who, and until when."""
+
+    pairs: frozenset[Pair]
+    person: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From how many removals on it takes one person, and two: a count, and percent of who was active before."""
+
+    floor: int
+    hold: int
+    stop: int
+
+    def count_people(self, removed: int, base: int) -> int:
+        """How many people it takes."""
+        if removed <= self.floor:
+            return 0
+        return 2 if removed * 100 > self.stop * base else int(removed * 100 > self.hold * base)
+
+
+@dataclass
+class Oracle:
+    """The events as they happened, and what they allow; `reached` counts what a run has really met."""
+
+    group: Limits
+    organization: Limits
+    accepted: list[Accepted] = field(default_factory=list)
+    renamed: set[tuple[str, str]] = field(default_factory=set)
+    owned: set[Pair] = field(default_factory=set)
+    decisions: list[Decision] = field(default_factory=list)
+    removed: list[tuple[datetime, Pair]] = field(default_factory=list)
+    reached: Counter[str] = field(default_factory=Counter)
+
+    def check_attested(self, pair: Pair, now: datetime) -> None:
+        """Assert that an accepted, fresh file lists the pair, under this number or a former one of the same patient."""
+        npi, mbi = pair
+        names = {mbi}
+        while former := {old for old, new in self.renamed if new in names} - names:
+            names |= former
+        support = [a for a in self.accepted if now - a.evidence_at <= FRESH]
+        assert any((npi, name) in a.pairs for a in support for name in names), "attested without evidence"
+        self.reached["attested"] += 1
+        self.reached["attested under a new number"] += not any(pair in a.pairs for a in support)
+        self.owned.add(pair)
+
+    def check_removed(self, pairs: Iterable[Pair], active: Counter[str], now: datetime) -> None:
+        """Assert that these are ours, and that as many people as it takes let exactly these go.
+
+        `active` counts who is active with each practitioner before. Removals of the last seven days are part of all.
+        """
+        gone = sorted(pairs)
+        assert set(gone) <= self.owned, "removed what is not ours"
+        lately = Counter(npi for at, (npi, _) in self.removed if now - at <= WEEK)
+        planned = Counter(npi for npi, _ in gone)
+        everywhere = self.organization.count_people(planned.total() + lately.total(), active.total() + lately.total())
+        for npi, n in planned.items():
+            people = self.group.count_people(n + lately[npi], active[npi] + lately[npi])
+            needed = max(everywhere, 2 if n >= active[npi] else people)
+            let_go = [{d.person for d in self.decisions if pair in d.pairs and d.until > now}
+                      for pair in gone if pair[0] == npi]  # fmt: skip
+            assert all(len(one) >= needed for one in let_go), "removed over a limit without a decision"
+            self.reached["removed"] += n
+            self.reached["removed by a decision"] += n * bool(needed)
+        self.removed.extend((now, pair) for pair in gone)
