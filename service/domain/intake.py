@@ -187,10 +187,8 @@ def _tell_effect(facts: FileFacts) -> str:
     effect = facts.effect
     if not max(effect.absent, effect.ended):
         return "It would let nobody go."
-    at_once = f"{effect.ended} at once" if effect.ended else "nobody at once"
-    return (
-        f"Of {_count(effect.known, 'patient')} known to this feed {effect.absent} are missing, {at_once} to be let go."
-    )
+    gone = f"{effect.ended} would be let go at once" if effect.ended else "nobody would be let go yet"
+    return f"Of {_count(effect.known, 'patient')} known to this feed, {effect.absent} are missing; {gone}."
 
 
 def _doubt_order(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:

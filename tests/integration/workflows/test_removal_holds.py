@@ -55,7 +55,7 @@ def test_a_row_about_nobody_knows_whom_suspends_all_removals(impatient: Practice
     hold = find_hold(impatient)
     assert (hold.rule, hold.n, hold.people_needed, hold.delivery_id) == ("blind_errors", 3, 1, delivery.id)
     assert hold.reason.startswith("1 row could be about anybody. Nobody was let go.")
-    assert "3 are missing, 3 at once to be let go" in hold.reason
+    assert "3 are missing; 3 would be let go at once" in hold.reason
 
 
 def test_a_person_lets_them_count(impatient: Practice) -> None:
