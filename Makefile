@@ -10,7 +10,7 @@ demo: .venv/.ready
 	@$(RUN)rollcall demo $(ARGS)
 
 test: check
-	$(TEST)python -m pytest -n auto --maxprocesses 4 -m "not nightly"
+	$(TEST)python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not nightly"
 
 test-fast: .venv-test/.ready
 	$(TEST)python -m pytest -x -q tests/spec tests/unit tests/properties

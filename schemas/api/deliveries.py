@@ -55,6 +55,10 @@ class DeliverySchema(StrictSchema):
     decided_by = fields.String(allow_none=True)
     decided_at = UtcTime(allow_none=True)
     decision_reason = fields.String(allow_none=True)
+    removals_reason = fields.String(
+        allow_none=True,
+        metadata={"description": "Why an accepted file lets nobody go while a person has not decided about that."},
+    )
 
 
 class DeliveryPage(StrictSchema):

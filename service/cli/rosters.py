@@ -113,7 +113,8 @@ def _print_reading(file: Path, result: dict[str, Any]) -> None:
 def receive(door: Door, file: Path, organization_id: str, feed_id: str, **options: Any) -> None:
     """Take in one roster file as the HTTP endpoint does, read it, and say what became of it.
 
-    Ends with 11 when the delivery is held for a person and 12 when it is rejected. The same file twice is taken once.
+    Ends with 11 when the delivery, or whom it would let go, is held for a person, and with 12 when it is rejected. The
+    same file twice is taken once.
 
     Example: rollcall receive sample_rosters/01_first_roster.csv --org lakeside --feed ehr-daily
     """
@@ -135,7 +136,7 @@ def receive(door: Door, file: Path, organization_id: str, feed_id: str, **option
     if view.state == "received":
         view = digest_delivery(rt, organization_id, view.id)
     door.show(view, lambda: _print_delivery(view))
-    end(_STATE_CODES.get(view.state, ExitCode.DONE))
+    end(ExitCode.HELD if view.removals_reason else _STATE_CODES.get(view.state, ExitCode.DONE))
 
 
 def _read_time(text: str | None) -> datetime | None:
@@ -290,11 +291,15 @@ def _print_delivery(view: DeliveryView) -> None:
         record.append(("file error", view.file_error))
     if view.hold_reason:
         record.append((f"{view.state} because" if view.state != "accepted" else "was held because", view.hold_reason))
-    if view.state == "held":
+    if view.removals_reason:
+        record.append(("lets nobody go because", view.removals_reason))
+    if view.state == "held" or view.removals_reason:
         record.append(("waiting costs from", view.costs_from_at))
     print_record(record)
     if view.state == "held":
         print_line("Its rows do not count until a person accepts it. Next: rollcall delivery decide --help")
+    elif view.removals_reason:
+        print_line("Whom it lists counts. Next: rollcall delivery departures --help, rollcall delivery decide --help")
     elif view.state == "rejected":
         print_line("None of its rows count. Next: correct the file and send it again.")
     if view.file_error in _HEADING_ERRORS:

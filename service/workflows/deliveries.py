@@ -18,6 +18,7 @@ MOST_ROWS = 500
 class DeliveryView:
     """One delivery: counts, state, and why it is held; `costs_from_at` is when waiting starts to cost attributions.
 
+    `removals_reason` says why an accepted file lets nobody go while a person has not decided, None otherwise.
     `declared_count` is the number of rows that the file or its sender states; of the patients known to the feed
     `absent_count` are missing from the file, and `ended_count` would be let go by it at once.
     """
@@ -51,6 +52,7 @@ class DeliveryView:
     decided_by: str | None
     decided_at: datetime | None
     decision_reason: str | None
+    removals_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def view_delivery(delivery: Delivery) -> DeliveryView:
         delivery.decided_by,
         delivery.decided_at,
         delivery.decided_reason,
+        delivery.removals_reason,
     )
 
 

@@ -216,6 +216,8 @@ def _open_removal_hold(
     now, n = rt.now(), max(weighed.total.absent, weighed.total.ended)
     costs_from = find_cost_of_silence(connection, opened.keys, organization_id, opened.feed.id, now)
     _open_hold(connection, organization_id, opened.delivery, weighed.removals, n, costs_from, now)
+    reason = weighed.removals.reason
+    deliveries.update_delivery(connection, organization_id, opened.delivery.id, removals_reason=reason)
 
 
 def _close_removal_holds(connection: Connection, organization_id: str, opened: Reading) -> None:
@@ -225,6 +227,7 @@ def _close_removal_holds(connection: Connection, organization_id: str, opened: R
             older = deliveries.load_delivery(connection, organization_id, hold.delivery_id)
             if older.feed_id == opened.feed.id and older.number < opened.delivery.number:
                 plans.set_hold_state(connection, organization_id, hold.id, "open", "moot")
+                deliveries.update_delivery(connection, organization_id, older.id, removals_reason=None)
 
 
 def _open_hold(

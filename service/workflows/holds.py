@@ -203,6 +203,7 @@ def _decide_delivery(
     if hold.delivery_id is None:
         return
     if hold.rule in REMOVAL_RULES:
+        deliveries.update_delivery(connection, organization_id, hold.delivery_id, removals_reason=None)
         if again:
             fold_removals(rt, connection, organization_id, again)
         return

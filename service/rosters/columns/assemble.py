@@ -15,6 +15,7 @@ from service.rosters.reading import ALL_PRACTITIONERS, Columns
 
 _NO_ROWS = np.empty(0, np.intp)
 _HASH_BITS = 20
+_FEW_ROWS, _FEW_HASH_BITS = 4_096, 14
 _ROWS_AT_A_TIME = 1 << 18
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: spreads neighbouring codes
 Verdicts = NDArray[np.uint8]
@@ -209,7 +210,7 @@ def _find_repeated(mbi: NDArray[np.uint64], chosen: Rows) -> Rows:
     del ordered
     if not len(repeated):
         return _NO_ROWS
-    bits = min(len(chosen).bit_length() + 1, _HASH_BITS)
+    bits = _HASH_BITS if len(chosen) > _FEW_ROWS else _FEW_HASH_BITS
     marked = np.zeros(1 << bits, np.bool_)
     marked[_hash_codes(repeated, bits)] = True
     found = []

@@ -121,11 +121,6 @@ class Desk:
     def take(self, cut: Cut) -> Text:
         """Answers a piece; raises Declined for a file that shrank meanwhile."""
         self._stream.seek(cut.start)
-        if not self._buffer and cut.size < PIECE_BYTES:  # all there is: no buffer to be used again
-            text = Text(raw := self._stream.read(cut.size), len(raw))
-            if text.size < cut.size:
-                raise Declined
-            return text
         if len(self._buffer) < cut.size:
             self._buffer = bytearray(cut.size)
         if self._stream.readinto(memoryview(self._buffer)[: cut.size]) < cut.size:

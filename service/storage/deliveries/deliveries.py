@@ -27,6 +27,8 @@ from service.storage.tables.rosters import delivery as deliveries
 class Delivery:
     """One posted file; `number` is its serial in the organisation, 0 until it is added.
 
+    `removals_reason` says why an accepted file lets nobody go while that waits for a person.
+
     `sequence` is the feed's own mark, `header_hash` the shape of its columns, `costs_from` when waiting begins to cost.
     """
 
@@ -66,6 +68,7 @@ class Delivery:
     ended_count: int | None = None
     folded_at: datetime | None = None
     settings_digest: str | None = None
+    removals_reason: str | None = None
 
 
 _FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")

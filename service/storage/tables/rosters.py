@@ -46,6 +46,7 @@ delivery = Table(
     column("ended_count", Integer, null=True),
     column("folded_at", UtcDatetime, null=True),
     column("settings_digest", Text, null=True),
+    column("removals_reason", Text, null=True),
     of_organization(),
     refers("feed", "feed_id"),
     UniqueConstraint("organization_id", "number"),

@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.add_column("delivery", sa.Column("ended_count", sa.Integer(), nullable=True))
     op.add_column("delivery", sa.Column("folded_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("delivery", sa.Column("settings_digest", sa.Text(), nullable=True))
+    op.add_column("delivery", sa.Column("removals_reason", sa.Text(), nullable=True))
     op.add_column("patient", sa.Column("told_by", sa.Text(), nullable=True))
     op.add_column("intent", sa.Column("is_rename", sa.Boolean(), nullable=True))
     _create_delivery_effect()

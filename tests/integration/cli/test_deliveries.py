@@ -1,0 +1,84 @@
+"""`rollcall receive` and `rollcall delivery`: what a file would change, whom it would let go, and who says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.domain.identifiers import mask_mbi
+
+PRACTITIONER = "3990000002"
+REVIEWER = "rhea@lakeside.example"
+
+
+def write_mbi(n: int) -> str:
+    return f"1S70R0{n // 100}AA{n % 100:02d}"
+
+
+def write_roster(path: Path, patients: range, *, more: str = "") -> Path:
+    rows = "".join(f"{write_mbi(n)},{PRACTITIONER}\n" for n in patients)
+    path.write_text(f"MBI,NPI\n{rows}{more}", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def lakeside(fresh: Any, tmp_path: Path) -> Any:
+    """An organisation with a reviewer and a feed that lets patients go at once; twenty patients are known."""
+    fresh.run("org", "add", "lakeside", "--name", "Lakeside", "--npi", "3999999998")
+    fresh.run("feed", "add", "ehr", "--org", "lakeside", "--mode", "snapshot", "--absences", "1")
+    password = tmp_path / "password"
+    password.write_text("correct horse battery staple\n", encoding="utf-8")
+    person = ("--name", "Rhea Marsh", "--role", "reviewer", "--password-file", str(password))
+    fresh.run("user", "add", REVIEWER, "--org", "lakeside", *person)
+    receive(fresh, write_roster(tmp_path / "first.csv", range(20)))
+    return fresh
+
+
+def receive(terminal: Any, path: Path, *more: str, code: int = 0) -> Any:
+    return terminal.ask("receive", str(path), "--org", "lakeside", "--feed", "ehr", *more, code=code)
+
+
+def decide(terminal: Any, delivery: Any, verdict: str) -> Any:
+    said = ("--org", "lakeside", "--as", REVIEWER, "--reason", "Called the practice.")
+    return terminal.ask("delivery", "decide", str(delivery["number"]), verdict, *said)
+
+
+def test_a_held_file_shows_what_it_would_change(lakeside: Any, tmp_path: Path) -> None:
+    held = receive(lakeside, write_roster(tmp_path / "short.csv", range(12)), code=11)
+    assert (held["state"], held["absent_count"], held["ended_count"]) == ("held", 8, 8)
+    shown = lakeside.ask("delivery", "show", str(held["number"]), "--org", "lakeside")
+    expected = {"npi": PRACTITIONER, "known": 20, "listed": 12, "added": 0, "absent": 8, "ended": 8}
+    assert shown["effects"] == [expected]
+    text = lakeside.run("delivery", "show", str(held["number"]), "--org", "lakeside").stdout
+    assert "8, 8 of them let go at once" in text and PRACTITIONER in text
+
+
+def test_whom_it_would_let_go_is_listed_masked(lakeside: Any, tmp_path: Path) -> None:
+    held = receive(lakeside, write_roster(tmp_path / "short.csv", range(18), more=f",{PRACTITIONER}\n"), code=11)
+    assert (held["state"], held["blind_count"]) == ("accepted", 1)
+    assert held["removals_reason"].startswith("1 row could be about anybody.")
+    asked = ("delivery", "departures", str(held["number"]), "--org", "lakeside", "--as", REVIEWER)
+    gone = [{"npi": PRACTITIONER, "masked_mbi": mask_mbi(write_mbi(n)), "at_once": True} for n in (18, 19)]
+    assert lakeside.ask(*asked) == gone
+    assert write_mbi(18) not in lakeside.run(*asked).stdout
+
+
+def test_a_person_lets_them_go_and_nothing_waits_any_more(lakeside: Any, tmp_path: Path) -> None:
+    path = write_roster(tmp_path / "short.csv", range(18), more=f",{PRACTITIONER}\n")
+    decided = decide(lakeside, receive(lakeside, path, code=11), "accept")
+    assert (decided["state"], decided["removals_reason"]) == ("accepted", None)
+    lakeside.run("delivery", "decide", str(decided["number"]), "accept", "--org", "lakeside", "--as", REVIEWER,
+                 "--reason", "Again.", code=12)  # fmt: skip
+
+
+def test_a_count_that_differs_holds_the_file(lakeside: Any, tmp_path: Path) -> None:
+    path = write_roster(tmp_path / "second.csv", range(20), more="\n")
+    held = receive(lakeside, path, "--count", "21", code=11)
+    assert (held["hold_code"], held["declared_count"]) == ("count_mismatch", 21)
+
+
+def test_only_who_may_read_rosters_sees_whom(lakeside: Any, tmp_path: Path) -> None:
+    held = receive(lakeside, write_roster(tmp_path / "short.csv", range(12)), code=11)
+    lakeside.run("delivery", "departures", held["id"], "--org", "lakeside", "--as", "nobody@lakeside.example", code=12)
