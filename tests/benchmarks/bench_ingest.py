@@ -1,40 +1,51 @@
-"""B1: reads a seeded roster with `read_roster` and with the plain csv.DictReader + re + Luhn loop, prints the ratio.
+"""B1: reads seeded rosters with `read_roster`, with the plain csv loop and with pandas, polars and duckdb.
 
-Run `python tests/benchmarks/bench_ingest.py [rows] [shape ...]`; shapes: default, bad, quoted, sorted, npis, wide.
-Equality of the results is asserted before any time is printed.
+Run `python tests/benchmarks/bench_ingest.py [rows] [--growth] [--only=SHAPE]`. Every reading is done in a process of
+its own, the ways taking turns. All of them must have read the same before any time is printed. `--growth` adds a file
+of five times the rows: how time grows, and memory where it is large enough to tell. polars and duckdb come with the
+extra `bench`; without them the run goes on.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import random
-import re
+import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
-from service.domain.identifiers import LETTERS, Environment, is_npi
-from service.rosters.read import read_roster
-from service.rosters.reading import RosterOptions
+sys.path.insert(0, str(Path(__file__).parent.parent / "kit"))
 
+from ingest_ways import Answer, is_npi
+from measuring import ForeignWork, Seconds, check_equal, print_load, print_target
+
+from service.domain.identifiers import LETTERS
+
+CHILD = Path(__file__).parent.parent / "kit" / "ingest_ways.py"
 SEED = 20_261
+ROUNDS = 5
+GROWTH = 5
+MEBIBYTE = 2**20
+ALLOWANCE = 150 * MEBIBYTE
+SMALL_FILE = 100 * MEBIBYTE
 FAMILIES = ("Prosacco", "Núñez", "Doe", "Roe", "Müller", "Holguin", "O’Brien", "Ruecker", "Klocko")
 GIVENS = ("Jonathan", "Leonor", "Ann", "Richard", "Zoë", "Edgar", "Eva", "Luz")
-MBI = re.compile(r"[0-9]S[A-Z0-9][0-9][A-Z][A-Z0-9][0-9][A-Z][A-Z][0-9][0-9]")
-NPI = re.compile(r"[0-9]{10}")
+SHAPES = {"npis": 1.5, "bad": 1.5, "quoted": 1.5, "sorted": 1.5, "wide": 3.0}
+"""Shapes of files, and how many times as long as the plain one each may take."""
+Row = list[str]
 
 
-class Counts(NamedTuple):
-    """What both ways must agree on."""
+class Figures(NamedTuple):
+    """Seconds of the rounds, and the bytes by which the first reading raised the peak above the imports."""
 
-    rows: int
-    bad_mbis: int
-    bad_npis: int
-    pairs: frozenset[tuple[str, str]]
+    seconds: Seconds
+    grown: int
 
 
 def build_npi(rng: random.Random) -> str:
@@ -63,87 +74,182 @@ def spoil(mbi: str, npi: str, kind: int) -> tuple[str, str]:
     )[kind]
 
 
-def save_roster(path: Path, rows: int, shape: str) -> None:
-    """Writes a roster of five columns: 1 % bad rows (or half), 0.5 % repeats, 0.1 % quoted names."""
+def build_rows(count: int, bad: float = 0.01, distinct_npis: int = 2_000) -> list[Row]:
+    """Rows of five columns: some bad, 0.5 % repeated, 0.1 % with names that need quotes."""
     rng = random.Random(SEED)
-    npis = [build_npi(rng) for _ in range(100_000 if shape == "npis" else 2_000)]
-    bad = 0.5 if shape == "bad" else 0.01
-    lines: list[list[str]] = []
-    for _ in range(rows):
-        if lines and rng.random() < 0.005:
-            lines.append(rng.choice(lines))
+    npis = [build_npi(rng) for _ in range(distinct_npis)]
+    rows: list[Row] = []
+    for _ in range(count):
+        if rows and rng.random() < 0.005:
+            rows.append(rng.choice(rows))
             continue
         mbi, npi = build_mbi(rng), rng.choice(npis)
         if rng.random() < bad:
             mbi, npi = spoil(mbi, npi, rng.randrange(8))
         family = rng.choice(FAMILIES) if rng.random() > 0.001 else "Doe, Jr"
         born = f"{rng.randrange(1920, 1960)}-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"
-        lines.append([mbi, npi, rng.choice(GIVENS), family, born])
-    if shape == "sorted":
-        lines.sort(key=lambda cells: cells[1])
-    header = ["mbi", "npi", "first_name", "last_name", "dob"]
-    extra = [f"flag_{place}" for place in range(25)] if shape == "wide" else []
-    quoting: Literal[0, 1] = csv.QUOTE_ALL if shape == "quoted" else csv.QUOTE_MINIMAL
+        rows.append([mbi, npi, rng.choice(GIVENS), family, born])
+    return rows
+
+
+def save_roster(path: Path, rows: Iterable[Row], *, quoting: Literal[0, 1] = csv.QUOTE_MINIMAL, more: int = 0) -> None:
+    """Writes rows under their headings, with more columns of text behind them."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, quoting=quoting, lineterminator="\n")
-        writer.writerow(header + extra)
-        writer.writerows(cells + ["some text"] * len(extra) for cells in lines)
+        writer.writerow(["mbi", "npi", "first_name", "last_name", "dob", *(f"flag_{place}" for place in range(more))])
+        writer.writerows(cells + ["some text"] * more for cells in rows)
 
 
-def is_plain_npi(npi: str) -> bool:
-    total = 24 + sum(int(digit) for digit in npi[1::2])
-    return (total + sum(sum(divmod(2 * int(digit), 10)) for digit in npi[0::2])) % 10 == 0
+def save_shapes(folder: Path, count: int, chosen: Iterable[str]) -> dict[str, Path]:
+    """Writes the plain file and the chosen shapes of it."""
+    paths = {shape: folder / f"{shape}.csv" for shape in ("plain", *chosen)}
+    rows = build_rows(count)
+    for shape, path in paths.items():
+        if shape == "bad":
+            save_roster(path, build_rows(count, bad=0.5))
+        elif shape == "npis":
+            save_roster(path, build_rows(count, distinct_npis=100_000))
+        elif shape == "sorted":
+            save_roster(path, sorted(rows, key=lambda cells: cells[1]))
+        elif shape == "wide":
+            save_roster(path, rows, more=25)
+        else:
+            save_roster(path, rows, quoting=csv.QUOTE_ALL if shape == "quoted" else csv.QUOTE_MINIMAL)
+    return paths
 
 
-def read_naively(path: Path) -> Counts:
-    rows = bad_mbis = bad_npis = 0
-    pairs: set[tuple[str, str]] = set()
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            rows += 1
-            if not MBI.fullmatch(row["mbi"]):
-                bad_mbis += 1
-            elif not NPI.fullmatch(row["npi"]) or not is_plain_npi(row["npi"]):
-                bad_npis += 1
-            else:
-                pairs.add((row["mbi"], row["npi"]))
-    return Counts(rows, bad_mbis, bad_npis, frozenset(pairs))
+def run_way(way: str, path: Path, warm: int, timed: int, *, is_answer_asked: bool) -> tuple[float, int, Answer | None]:
+    """Reads a file in a fresh process: the median of the timed runs, the growth of the peak, and what was read."""
+    command = [sys.executable, str(CHILD), way, str(path), str(warm), str(timed)]
+    if is_answer_asked:
+        command.append("--answer")
+    told = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    answer = Answer(*told["answer"]) if told["answer"] else None
+    return median(told["seconds"]), told["grown"], answer
 
 
-def read_ours(path: Path) -> object:
-    return read_roster(path, RosterOptions(Environment.SANDBOX))
+def measure_file(path: Path, ways: Iterable[str], *, naive_rounds: int = ROUNDS, timed: int = 1) -> dict[str, Figures]:
+    """Lets the ways take turns on one file; ends the run unless all of them read the same."""
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    grown: dict[str, int] = {}
+    answers: dict[str, Answer | None] = {}
+    for number in range(ROUNDS):
+        for way, times in seconds.items():
+            if way == "naive" and number >= naive_rounds:
+                continue
+            warm = 0 if way == "naive" and timed == 1 else 1  # a plain loop has nothing to warm up
+            took, growth, answer = run_way(way, path, warm, timed, is_answer_asked=number == 0)
+            times.append(took)
+            if number == 0:
+                grown[way], answers[way] = growth, answer
+    for way, answer in answers.items():
+        check_equal(f"{path.stem}, {way}", answer, answers["ours"])
+    return {way: Figures(Seconds(min(times), median(times)), grown[way]) for way, times in seconds.items()}
 
 
-def count_ours(path: Path) -> Counts:
-    reading = read_roster(path, RosterOptions(Environment.SANDBOX))
-    errors = [finding.code for finding in reading.findings if finding.severity == "error"]
-    bad_mbis = sum(code.startswith("mbi") for code in errors)
-    pairs = frozenset((mbi, str(npi)) for mbi, npi in reading.present.iter_pairs())
-    return Counts(reading.data_rows, bad_mbis, len(errors) - bad_mbis, pairs)
+def print_ways(name: str, path: Path, found: dict[str, Figures]) -> None:
+    ours, size = found["ours"].seconds.middle, path.stat().st_size
+    print(f"{name}, {size / MEBIBYTE:.1f} MiB; all ways read the same")
+    for way, ((best, middle), grown) in found.items():
+        print(f"  {way:<7} best {best:9.5f} s  median {middle:9.5f} s  {middle / ours:7.2f} x ours"
+              f"  peak {grown / MEBIBYTE:7.1f} MiB = {grown / size:4.1f} x the file")  # fmt: skip
 
 
-def measure(call: Callable[[Path], object], path: Path, repeats: int) -> tuple[float, float]:
-    """Answers the best and the median seconds."""
-    times: list[float] = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call(path)
-        times.append(time.perf_counter() - start)
-    return min(times), median(times)
+def print_at_least(what: str, ratio: float, wanted: float) -> bool:
+    return print_target(what, f"{ratio:.2f} x", f">= {wanted:g} x", is_met=ratio >= wanted)
 
 
-def main(rows: int, shapes: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for shape in shapes:
-            path = Path(folder) / f"{shape}.csv"
-            save_roster(path, rows, shape)
-            if count_ours(path) != read_naively(path):
-                raise SystemExit(f"{shape}: the two ways differ")
-            naive, _ = measure(read_naively, path, 1 if rows > 100_000 else 5)
-            best, middle = measure(read_ours, path, 5)
-            print(f"{shape:8} {rows} rows: naive {naive:.4f} s, ours {best:.4f} best {middle:.4f} median, "
-                  f"{naive / middle:.1f} x")  # fmt: skip
+def print_at_most(what: str, ratio: float, wanted: float) -> bool:
+    return print_target(what, f"{ratio:.2f} x", f"<= {wanted:g} x", is_met=ratio <= wanted)
+
+
+def print_memory(path: Path, found: dict[str, Figures]) -> list[bool]:
+    """Memory against the file and against polars; small files are allowed what the libraries take at first use."""
+    size = path.stat().st_size
+    allowance = ALLOWANCE if size < SMALL_FILE else 0
+    grown = max(found["ours"].grown - allowance, 0)
+    named = f", less {ALLOWANCE // MEBIBYTE} MiB" if allowance else ""
+    met = [print_at_most(f"B1m memory, against the file{named}", grown / size, 2.2)]
+    if "polars" in found:
+        met.append(print_at_most(f"B1m memory, against polars{named}", grown / found["polars"].grown, 0.7))
+    return met
+
+
+def compare_peers(path: Path, peers: list[str]) -> tuple[Figures, list[bool]]:
+    """B1: the plain file against everybody."""
+    found = measure_file(path, ["ours", "naive", "pandas", *peers])
+    print_ways("plain", path, found)
+    ours = found["ours"].seconds.middle
+    met = [
+        print_at_least("B1 against the plain loop", found["naive"].seconds.middle / ours, 25),
+        print_at_least("B1 against pandas", found["pandas"].seconds.middle / ours, 2.5),
+    ]
+    if "polars" in found:
+        met.append(print_at_most("B1 time, against polars", ours / found["polars"].seconds.middle, 1.25))
+    return found["ours"], [*met, *print_memory(path, found)]
+
+
+def compare_shapes(paths: dict[str, Path], plain: float) -> list[bool]:
+    """B1s: the other shapes against the plain loop on the same file, and against the plain file."""
+    met = []
+    for shape, path in paths.items():
+        found = measure_file(path, ["ours", "naive"], naive_rounds=1)
+        print_ways(shape, path, found)
+        ours = found["ours"].seconds.middle
+        met.append(print_at_least(f"B1s {shape}, against the plain loop", found["naive"].seconds.middle / ours, 18))
+        met.append(print_at_most(f"B1s {shape}, time against the plain file", ours / plain, SHAPES[shape]))
+    return met
+
+
+def compare_small(folder: Path) -> list[bool]:
+    """B1t: what a short file costs, and what a file costs that has next to nothing in it."""
+    met = []
+    for count, wanted in ((10, None), (1_000, 3), (10_000, 12)):
+        path = folder / f"rows_{count}.csv"
+        save_roster(path, build_rows(count))
+        found = measure_file(path, ["ours", "naive"], timed=max(5, 20_000 // count) if count > 10 else 200)
+        print_ways(f"{count} rows", path, found)
+        ours = found["ours"].seconds.middle
+        if wanted is None:
+            met.append(print_target("B1t fixed cost", f"{ours * 1000:.2f} ms", "<= 2 ms", is_met=ours <= 0.002))
+        else:
+            met.append(
+                print_at_least(
+                    f"B1t {count} rows, against the plain loop", found["naive"].seconds.middle / ours, wanted
+                )
+            )
+    return met
+
+
+def compare_growth(folder: Path, rows: int, plain: float, peers: list[str]) -> list[bool]:
+    """How time grows with the file, and its memory where what libraries take at first use is lost in it."""
+    path = folder / "large.csv"
+    save_roster(path, build_rows(rows * GROWTH))
+    found = measure_file(path, ["ours", "pandas", *peers])
+    print_ways(f"{GROWTH} times the rows", path, found)
+    ratio = found["ours"].seconds.middle / plain
+    return [print_at_most(f"B1 time for {GROWTH} times the rows", ratio, 5.8), *print_memory(path, found)]
+
+
+def main(rows: int, shapes: list[str], *, is_growth_asked: bool) -> None:
+    peers = [name for name in ("polars", "duckdb") if find_spec(name)]
+    if missing := [name for name in ("polars", "duckdb") if name not in peers]:
+        print(f"without {' and '.join(missing)}: pip install rollcall[bench] to compare with them")
+    print_load("before")
+    foreign = ForeignWork()
+    with TemporaryDirectory(prefix="rollcall-bench-") as name:
+        folder = Path(name)
+        paths = save_shapes(folder, rows, shapes)
+        plain, met = compare_peers(paths.pop("plain"), peers)
+        met += compare_shapes(paths, plain.seconds.middle)
+        met += compare_small(folder)
+        if is_growth_asked:
+            met += compare_growth(folder, rows, plain.seconds.middle, peers)
+    print(f"{sum(met)} of {len(met)} targets met")
+    foreign.print_share()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, sys.argv[2:] or ["default"])
+    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    only = [word.removeprefix("--only=") for word in sys.argv[1:] if word.startswith("--only=")]
+    main(numbers[0] if numbers else 1_000_000, only or list(SHAPES), is_growth_asked="--growth" in sys.argv)

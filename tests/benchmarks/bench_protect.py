@@ -45,7 +45,7 @@ def main(members: int) -> None:
     rosters = build_rosters(members)
     members = len(rosters) * PER_ROSTER
     key = os.urandom(32)
-    keys = OrganizationKeys("lakeside", _KEY_ID, {_KEY_ID: AESGCM(key)}, key)
+    keys = OrganizationKeys("lakeside", _KEY_ID, {_KEY_ID: AESGCM(key)}, key, key)
     packed = [roster.mbi.tobytes() for roster in rosters]
     values = [unpack_mbi(code).encode() for roster in rosters for code in roster.mbi.tolist()]
     cipher = AESGCM(key)

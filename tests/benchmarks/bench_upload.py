@@ -29,7 +29,8 @@ from service.domain.people import Actor
 from service.runtime import build_runtime
 from service.settings import load_settings
 from service.storage.raw_files import open_raw_file
-from service.workflows.onboard import add_feed, add_organization
+from service.workflows.feeds import add_feed
+from service.workflows.onboard import add_organization
 from service.workflows.people import add_client, issue_token
 from service.workflows.set_up import migrate, new_settings
 

@@ -60,7 +60,7 @@ class Oracle:
     removed: list[tuple[datetime, Pair]] = field(default_factory=list)
     reached: Counter[str] = field(default_factory=Counter)
 
-    def check_attested(self, pair: Pair, now: datetime) -> None:
+    def check_evidence(self, pair: Pair, now: datetime) -> None:
         """Assert that an accepted, fresh file lists the pair, under this number or a former one of the same patient."""
         npi, mbi = pair
         names = {mbi}
@@ -70,9 +70,8 @@ class Oracle:
         assert any((npi, name) in a.pairs for a in support for name in names), "attested without evidence"
         self.reached["attested"] += 1
         self.reached["attested under a new number"] += not any(pair in a.pairs for a in support)
-        self.owned.add(pair)
 
-    def check_removed(self, pairs: Iterable[Pair], active: Counter[str], now: datetime) -> None:
+    def check_removals(self, pairs: Iterable[Pair], active: Counter[str], now: datetime) -> None:
         """Assert that these are ours, and that as many people as it takes let exactly these go.
 
         `active` counts who is active with each practitioner before. Removals of the last seven days are part of all.
@@ -81,13 +80,24 @@ class Oracle:
         assert set(gone) <= self.owned, "removed what is not ours"
         lately = Counter(npi for at, (npi, _) in self.removed if now - at <= WEEK)
         planned = Counter(npi for npi, _ in gone)
-        everywhere = self.organization.count_people(planned.total() + lately.total(), active.total() + lately.total())
+        base = active.total() + lately.total()
+        everywhere = self.organization.count_people(planned.total() + lately.total(), base)
         for npi, n in planned.items():
             people = self.group.count_people(n + lately[npi], active[npi] + lately[npi])
             needed = max(everywhere, 2 if n >= active[npi] else people)
-            let_go = [{d.person for d in self.decisions if pair in d.pairs and d.until > now}
-                      for pair in gone if pair[0] == npi]  # fmt: skip
+            own = [pair for pair in gone if pair[0] == npi]
+            let_go = [{d.person for d in self.decisions if pair in d.pairs and d.until > now} for pair in own]
             assert all(len(one) >= needed for one in let_go), "removed over a limit without a decision"
             self.reached["removed"] += n
             self.reached["removed by a decision"] += n * bool(needed)
+
+    def attest(self, pair: Pair, now: datetime) -> None:
+        """Note that a pair was attested, if it may be."""
+        self.check_evidence(pair, now)
+        self.owned.add(pair)
+
+    def remove(self, pairs: Iterable[Pair], active: Counter[str], now: datetime) -> None:
+        """Note that pairs were removed, if they may be."""
+        gone = sorted(pairs)
+        self.check_removals(gone, active, now)
         self.removed.extend((now, pair) for pair in gone)

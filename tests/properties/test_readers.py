@@ -18,9 +18,10 @@ from workbooks import build_workbook, write_row
 
 from service.domain.identifiers import LOOSE_ALPHABETS, Environment, is_npi, read_mbi, read_npi
 from service.rosters.columns.evaluate import NO_ROW
-from service.rosters.delimited.pieces import Declined, NotUtf8, read_pieces
+from service.rosters.delimited.pieces import NotUtf8, read_pieces
 from service.rosters.delimited.rows import TableRows, read_rows
 from service.rosters.delimited.table import TableBroken, find_layout
+from service.rosters.delimited.texts import Declined
 from service.rosters.encoding import Source
 from service.rosters.read import check_roster, read_roster
 from service.rosters.reading import RosterOptions

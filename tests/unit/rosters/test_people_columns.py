@@ -6,9 +6,11 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from service.domain.identifiers import Environment, pack_mbi
 from service.rosters.columns.people import ColumnPeople
+from service.rosters.delimited import texts
 from service.rosters.read import read_roster
 from service.rosters.reading import Demographics, RosterOptions
 
@@ -48,3 +50,19 @@ def test_a_whole_name_is_split_only_where_no_part_of_it_stands_alone(tmp_path: P
         ("Eva", None, None, None),
         (None, None, None, None),
     ]
+
+
+def test_people_of_a_file_in_many_pieces_are_those_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"1S00E00A{'ABC'[n % 3]}{n // 3:02d},{NPI},Ana{n % 7},Lopez{n},19{40 + n % 50}-02-01" for n in range(200)]
+    rows[150] = rows[3].replace("Lopez3", "Perez")
+    text = "\n".join(["mbi,npi,first name,last name,dob", *rows]) + "\n"
+    whole = read_people(tmp_path / "whole.csv", text)
+    monkeypatch.setattr(texts, "PIECE_BYTES", 500)
+    pieced = read_people(tmp_path / "pieces.csv", text)
+    places = np.array([180, 0, 77, 180, 3])
+    assert list(pieced) == list(whole) and len(pieced) == 199
+    assert pieced.take(places) == whole.take(places)
+    repeated = np.array([3, 150])
+    assert pieced.find_contradicting(repeated) == whole.find_contradicting(repeated) == [152]

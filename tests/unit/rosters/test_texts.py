@@ -92,8 +92,8 @@ def test_places_of_a_byte_are_found_few_or_many(count: int) -> None:
 
 
 def test_what_lies_in_the_buffer_behind_a_piece_is_not_seen() -> None:
-    text = Text(bytearray(b'a,b\n"c"\n'), 4)
-    assert (text.line_count, text.find_places(b'"').tolist(), text.size) == (1, [], 4)
+    text = Text(bytearray(b'"a"\n"c"\n'), 4)
+    assert (text.line_count, text.find_places(b'"').tolist(), text.size) == (1, [0, 2], 4)
 
 
 def test_a_table_of_many_pieces_is_read_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
