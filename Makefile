@@ -3,6 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 RUN := .venv/bin/
 TEST := .venv-test/bin/
+BENCH := .venv-bench/bin/
 
 .PHONY: demo test test-fast test-nightly bench check audit lock clean
 
@@ -18,8 +19,8 @@ test-fast: .venv-test/.ready
 test-nightly: .venv-test/.ready
 	$(TEST)python -m pytest -m nightly
 
-bench: .venv-test/.ready
-	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(TEST)python $$script || exit 1; done
+bench: .venv-bench/.ready
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BENCH)python $$script || exit 1; done
 
 check: .venv-test/.ready
 	$(TEST)ruff check .
@@ -46,10 +47,19 @@ audit: .venv-test/.ready
 	@$(TEST)pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-# Renews both lock files; needs uv. They name no registry.
+# What the test environment has, and the peers that the benchmarks run beside: polars and duckdb.
+.venv-bench/.ready: .ci/requirements-bench.lock pyproject.toml
+	@echo "Preparing .venv-bench (once)..."
+	@$(PYTHON) -m venv .venv-bench
+	@$(BENCH)pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .ci/requirements-bench.lock
+	@$(BENCH)pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+# Renews the lock files; needs uv. They name no registry.
 lock:
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
 	uv pip compile pyproject.toml --extra build --extra test -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o .ci/requirements-test.lock
+	uv pip compile pyproject.toml --extra build --extra test --extra bench -c .ci/requirements-test.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o .ci/requirements-bench.lock
 
 clean:
-	rm -rf .venv .venv-test .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-test .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
