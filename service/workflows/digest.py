@@ -16,6 +16,7 @@ from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
 from service.storage.rows import in_batches, new_id
 from service.storage.sketches import mark_patients, save_sketch
+from service.workflows.conflicts import close_conflicts
 from service.workflows.deliveries import DeliveryView, view_delivery
 from service.workflows.fold import fold_claims
 from service.workflows.identities import record_renames, save_people
@@ -195,6 +196,7 @@ def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Rea
     effects = fold_claims(connection, organization_id, opened, removals_count=removals_count, now=now)
     deliveries.replace_effects(connection, organization_id, opened.delivery.id, effects)
     deliveries.update_delivery(connection, organization_id, opened.delivery.id, folded_at=now)
+    close_conflicts(connection, organization_id, feed.id, now=now)
     if len(opened.reading.present):
         replaces = opened.is_snapshot and feed.scope == "organization"
         marks = mark_patients(keys, opened.reading.present.mbi)

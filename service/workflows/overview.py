@@ -19,6 +19,7 @@ from service.storage.connection import Connection
 from service.storage.job_runs import JobRun
 from service.storage.people import Incident
 from service.storage.sealing import OrganizationKeys
+from service.workflows.conflicts import KIND as CONFLICT
 from service.workflows.deliveries import DeliveryView, view_delivery
 from service.workflows.holds import HoldView, view_hold
 from service.workflows.observe import load_groups
@@ -158,13 +159,23 @@ def _show_practitioners(
     return rows
 
 
+def _find_feed(kind: str, cause: str) -> str | None:
+    """Answer which feed an incident is about, if it is about one."""
+    return find_feed_id(cause) if kind in (SILENT, CONFLICT) else None
+
+
 def _show_incidents(found: Iterable[Incident]) -> tuple[IncidentView, ...]:
     grouped: dict[tuple[str, str | None, str], list[Incident]] = {}
     for incident in found:
         grouped.setdefault((incident.kind, incident.npi, incident.cause), []).append(incident)
     return tuple(
         IncidentView(
-            kind, npi, cause, len(some), min(i.opened_at for i in some), find_feed_id(cause) if kind == SILENT else None
+            kind,
+            npi,
+            cause,
+            len(some),
+            min(i.opened_at for i in some),
+            find_feed_id(cause) if kind in (SILENT, CONFLICT) else None,
         )
         for (kind, npi, cause), some in sorted(grouped.items(), key=lambda item: str(item[0]))
     )

@@ -17,6 +17,7 @@ from service.storage.errors import AlreadyRecorded
 from service.storage.index_check import check_index_key
 from service.storage.raw_files import StoredFile, Stream, delete_raw_file, save_raw_file
 from service.storage.rows import new_id
+from service.workflows.conflicts import note_conflict
 from service.workflows.deliveries import DeliveryView, view_delivery
 from service.workflows.reading import digest_settings
 from service.workflows.record import record_fact
@@ -75,8 +76,10 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
                 return Receipt(view_delivery(added), is_new=True)
     except AlreadyRecorded:
         first = _find_winner(rt, organization_id, feed_id, stored, upload, settings)
-    except BaseException:
+    except BaseException as trouble:
         delete_raw_file(rt.settings.uploads_dir, stored.path)
+        if isinstance(trouble, Conflict):
+            note_conflict(rt, organization_id, feed_id, trouble)
         raise
     delete_raw_file(rt.settings.uploads_dir, stored.path)
     return Receipt(view_delivery(first), is_new=False)

@@ -62,6 +62,7 @@ INCIDENT_WORDS = {
     "partly-landed": "A call was carried out in part for the Group",
     "unapproved-attribution": "DPC holds what nobody here approved for the Group",
     "feed_silent": "A feed is silent",
+    "feed_conflict": "A feed sent different files under one number",
 }
 """What is wrong, for the incidents that are not about one attribution's end."""
 

@@ -12,6 +12,7 @@ from service.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound, 
 from service.domain.people import Role
 from service.storage import raw_files
 from service.workflows.deliveries import find_deliveries
+from service.workflows.overview import show_overview
 from service.workflows.prove import find_ledger_entries
 from service.workflows.receive import Upload, receive
 
@@ -122,6 +123,18 @@ def test_a_key_or_sequence_that_was_used_for_other_bytes_is_a_conflict(practice:
     with pytest.raises(Conflict):
         practice.receive(ROSTER + b"\r\n", **same)
     assert len(list_files(practice)) == 1
+
+
+def test_a_conflict_is_shown_to_people_once_until_the_feed_sends_what_counts(practice: Practice) -> None:
+    practice.receive(write_roster({ADA: range(3)}), sequence="7")
+    for n in (4, 5):
+        with pytest.raises(Conflict):
+            practice.receive(write_roster({ADA: range(n)}), sequence="7")
+    (incident,) = show_overview(practice.rt, "lakeside").incidents
+    assert (incident.kind, incident.feed_id, incident.n) == ("feed_conflict", "ehr", 1)
+    assert "sequence" in incident.cause
+    practice.send_roster({ADA: range(4)}, sequence="8")
+    assert show_overview(practice.rt, "lakeside").incidents == ()
 
 
 def test_the_same_roster_as_of_a_later_day_is_news(practice: Practice) -> None:
