@@ -26,7 +26,11 @@ class DeliverySchema(StrictSchema):
     state = fields.String(required=True)
     sha256 = fields.String(required=True)
     size = fields.Integer(required=True, metadata={"description": "Bytes."})
-    mode = fields.String(allow_none=True)
+    mode = fields.String(allow_none=True, metadata={"description": "How it counts: snapshot or delta."})
+    mode_signal = fields.String(
+        allow_none=True,
+        metadata={"description": "What the file says of itself: none, delta, partial or snapshot; never strengthens."},
+    )
     as_of_at = UtcTime(allow_none=True)
     sequence = fields.String(allow_none=True)
     received_at = UtcTime(required=True)

@@ -18,6 +18,7 @@ MOST_ROWS = 500
 class DeliveryView:
     """One delivery: counts, state, and why it is held; `costs_from_at` is when waiting starts to cost attributions.
 
+    `mode` is how it counts, `mode_signal` what the file says of itself: it may weaken the feed, never strengthen it.
     `removals_reason` says why an accepted file lets nobody go while a person has not decided, None otherwise.
     `declared_count` is the number of rows that the file or its sender states; of the patients known to the feed
     `absent_count` are missing from the file, and `ended_count` would be let go by it at once.
@@ -30,6 +31,7 @@ class DeliveryView:
     sha256: str
     size: int
     mode: str | None
+    mode_signal: str | None
     as_of_at: datetime | None
     sequence: str | None
     received_at: datetime
@@ -77,6 +79,7 @@ def view_delivery(delivery: Delivery) -> DeliveryView:
         delivery.sha256,
         delivery.size,
         delivery.mode,
+        delivery.mode_signal,
         delivery.as_of_at,
         delivery.sequence,
         delivery.received_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from web_stage import FEEDER, OURS, REVIEWER, WELLS, Stage, write_roster
+from web_stage import FEED, FEEDER, OURS, REVIEWER, WELLS, Stage, write_mbi, write_roster
 
 from service.workflows.deliveries import load_delivery
 
@@ -68,3 +68,14 @@ def test_a_delivery_that_is_not_held_cannot_be_decided(begun: Stage, held: str) 
 
 def test_without_a_delivery_the_list_names_the_next_step(stage: Stage) -> None:
     assert "Nothing has arrived yet" in stage.log_in(FEEDER).get("/deliveries").text
+
+
+def test_what_a_file_says_of_itself_is_noted_where_the_feed_says_otherwise(begun: Stage) -> None:
+    pairs = ",".join(f'{{"mbi":"{write_mbi(n)}","npi":"{WELLS}"}}' for n in range(12))
+    body = f'{{"mode":"delta","pairs":[{pairs}]}}'.encode()
+    headers = begun.bearer("feeder") | {"Content-Type": "application/json"}
+    answer = begun.browse().post(f"/api/v1/feeds/{FEED}/deliveries", data=body, headers=headers)
+    begun.settle()
+    assert answer.json is not None
+    page = begun.log_in(REVIEWER).get(f"/deliveries/{answer.json['id']}").text
+    assert "read as a snapshot; the file calls itself a delta" in page
