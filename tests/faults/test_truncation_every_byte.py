@@ -23,9 +23,9 @@ from workbooks import build_workbook, write_row
 
 from service.domain.errors import UnreadableFile
 from service.domain.intake import Effect, History, Judgement, Verdict, judge_delivery
+from service.workflows.desired import load_desired
 from service.workflows.feeds import add_feed, set_feed
 from service.workflows.judge import describe_file, load_history, weigh_delivery
-from service.workflows.plan import load_desired
 from service.workflows.reading import Reading, open_delivery, read_as_told
 
 ROWS, SHARES = 2_000, 8

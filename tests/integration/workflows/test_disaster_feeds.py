@@ -21,10 +21,10 @@ from practice import ADA, BRUNO, CORA, OPERATOR, KeyPair, Practice, build_mbi, w
 from service.domain.errors import UnreadableFile
 from service.emulator.server import Emulator
 from service.workflows.deliveries import find_deliveries
+from service.workflows.desired import load_desired
 from service.workflows.digest import digest_delivery
 from service.workflows.feeds import set_feed
 from service.workflows.holds import find_holds
-from service.workflows.plan import load_desired
 
 OURS = {ADA: range(60), BRUNO: range(60, 100)}
 THEIRS = {CORA: range(500, 590)}
