@@ -135,3 +135,7 @@ class DeliveryDecisionWish(StrictSchema):
         metadata={"description": "accept lets the rows, or the removals, count; reject does not."},
     )
     reason = fields.String(required=True, validate=validate.Length(1, 1000))
+    hold = fields.String(
+        load_default=None,
+        metadata={"description": "The hold that is decided on; needed once another about the delivery was decided."},
+    )

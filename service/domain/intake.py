@@ -50,7 +50,8 @@ class FileFacts:
 
     `sequence_taken` says that another delivery has the number; `odd_patients` have rows that differ, or more than five
     practitioners; `unknown_npis` are practitioners whom the organisation has never named; `shared_patients` is the
-    estimated number of patients who are also on the roster of the one other organisation that has most of them.
+    estimated number of patients who are also on the roster of the one other organisation that has most of them;
+    `joined_patients` would be one with another patient by a changed MBI although one file lists them both.
     """
 
     file_error: str | None
@@ -67,6 +68,7 @@ class FileFacts:
     patients: int = 0
     odd_patients: int = 0
     shared_patients: int = 0
+    joined_patients: int = 0
     npis: int = 0
     unknown_npis: tuple[str, ...] = ()
     effect: Effect = Effect()
@@ -174,6 +176,17 @@ def doubt_removals(facts: FileFacts, signal: str, blind: int, settings: FeedSett
     if _exceeds(effect, settings):
         return Doubt("many_removals", Level.HOLD, f"The file removes more than this feed may by itself. {told}")
     return None
+
+
+def doubt_growth(facts: FileFacts, told: int | None) -> Doubt | None:
+    """Answer why a released file lets nobody go yet: it would by now let go more than whoever released it was told.
+
+    `told` is None where nobody was told a number. Later files, or another setting of the feed, may have come between.
+    """
+    if told is None or facts.effect.ended <= told:
+        return None
+    now = f"By now the file lets go more than the {told} that were shown. Nobody was let go. {_tell_effect(facts)}"
+    return Doubt("many_removals", Level.HOLD, now)
 
 
 def _exceeds(effect: Effect, settings: FeedSettings) -> bool:
@@ -305,6 +318,18 @@ def _doubt_odd(facts: FileFacts, history: History, settings: FeedSettings) -> Do
     return Doubt("odd_patients", _weigh(percent, ODD_STOP), reason)
 
 
+def _doubt_joined(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    """A number that is another living patient's: joined by mistake, one of the two would be removed as a former number.
+
+    Nothing brings them apart again, because the opposite message only joins them under the other number.
+    """
+    n = facts.joined_patients
+    if not n:
+        return None
+    reason = f"{_count(n, 'changed MBI')} would make one patient of two whom the same roster lists."
+    return Doubt("joined_patients", Level.HOLD, reason)
+
+
 _DOUBTS: tuple[Callable[[FileFacts, History, FeedSettings], Doubt | None], ...] = (
     _doubt_order,
     _doubt_age,
@@ -315,6 +340,7 @@ _DOUBTS: tuple[Callable[[FileFacts, History, FeedSettings], Doubt | None], ...] 
     _doubt_kept,
     _doubt_errors,
     _doubt_odd,
+    _doubt_joined,
     _doubt_practitioners,
 )
 

@@ -90,7 +90,9 @@ class DeliveredPanel:
 
     `present` and `removed` map an MBI to its physical line; `protected` are patients whose row was faulty but
     recognisable. `removals_count` is False when anything in the file casts doubt on absences (a blind error, a partial
-    file); then nobody is let go.
+    file); then nobody is let go. `missed_by` counts the accepted snapshots of a later time that covered the
+    practitioner before this delivery came to count, because a person released it late. `absences_count` is False when
+    another snapshot of the very date has counted them.
     """
 
     delivery: int
@@ -100,6 +102,8 @@ class DeliveredPanel:
     removed: Mapping[str, int] = field(repr=False)
     protected: frozenset[str] = field(default=frozenset(), repr=False)
     removals_count: bool = True
+    missed_by: int = 0
+    absences_count: bool = True
 
 
 def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_before_removal: int) -> tuple[Claim, ...]:
@@ -107,18 +111,22 @@ def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_be
 
     A snapshot counts an absence for every pair it does not list and lets it go after `absences_before_removal` in a
     row; a delta only follows explicit rows. Protected patients keep their claim, and their absences begin anew. What
-    rests on newer evidence stands: a delivery that was held for a while undoes nothing that was made after it.
+    rests on newer evidence stands: a delivery that was held for a while undoes nothing that was made after it, and whom
+    it alone lists is missing from the snapshots made since.
     """
+    known = tuple(known)
     claims = {claim.mbi: claim for claim in known}
     newer = {mbi: claim for mbi, claim in claims.items() if _is_newer(claim, delivered)}
     if delivered.removals_count:
-        if delivered.mode == "snapshot":
+        if delivered.mode == "snapshot" and delivered.absences_count:
             _count_absences(claims, delivered, absences_before_removal)
         for mbi, line in delivered.removed.items():
             if mbi not in delivered.protected:
                 claims[mbi] = Claim(mbi, delivered.delivery, line, delivered.evidence_at, ended=True)
+    before = {claim.mbi: claim for claim in known if not claim.ended}
     for mbi, line in delivered.present.items():
-        claims[mbi] = Claim(mbi, delivered.delivery, line, delivered.evidence_at)
+        claim = Claim(mbi, delivered.delivery, line, delivered.evidence_at)
+        claims[mbi] = _count_missed(claim, before.get(mbi), delivered.missed_by, absences_before_removal)
     claims.update(newer)
     return tuple(claims[mbi] for mbi in sorted(claims))
 
@@ -143,8 +151,20 @@ def fold_redelivery(
 
 
 def _is_newer(claim: Claim, delivered: DeliveredPanel) -> bool:
-    """A claim that absences ended keeps its old evidence, but it was ended by a delivery that came in later."""
-    return claim.evidence_at > delivered.evidence_at or (claim.ended and claim.delivery > delivered.delivery)
+    """Of two deliveries of the same second the later one stands; what absences ended keeps its old evidence."""
+    is_later = claim.delivery > delivered.delivery
+    same_time = claim.evidence_at.replace(microsecond=0) == delivered.evidence_at.replace(microsecond=0)
+    return claim.evidence_at > delivered.evidence_at or (is_later and (claim.ended or same_time))
+
+
+def _count_missed(claim: Claim, before: Claim | None, missed_by: int, limit: int) -> Claim:
+    """Count of the snapshots made since those that did not list a patient whom an older one lists.
+
+    Of somebody claimed already they have counted it themselves; nobody else is claimed whom they would have let go.
+    """
+    if before is not None:
+        return replace(claim, absences=min(before.absences, missed_by))
+    return replace(claim, absences=missed_by, ended=missed_by >= limit)
 
 
 def _count_absences(claims: dict[str, Claim], delivered: DeliveredPanel, limit: int) -> None:

@@ -6,6 +6,8 @@ the patients, the same sample for the same patients wherever they occur, which i
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
@@ -46,18 +48,23 @@ def count_shared(connection: Connection, organization_id: str, environment: str,
     marks, answers a number, and does not say of whom.
     """
     others = (
-        select(sketches.c.marks)
+        select(sketches.c.organization_id, sketches.c.marks)
         .join(organization, organization.c.id == sketches.c.organization_id)
         .where(sketches.c.organization_id != organization_id, organization.c.environment == environment)
     )
-    shares = (_estimate_shared(marks, np.frombuffer(kept, "<u8")) for (kept,) in connection.execute(others))
-    return max(shares, default=0)
+    by_organization: dict[str, list[Marks]] = defaultdict(list)
+    for other_id, kept in connection.execute(others):
+        by_organization[other_id].append(np.frombuffer(kept, "<u8"))
+    return max((_estimate_shared(marks, feeds) for feeds in by_organization.values()), default=0)
 
 
-def _estimate_shared(marks: Marks, kept: Marks) -> int:
-    if len(kept) < MOST_MARKS:
+def _estimate_shared(marks: Marks, feeds: list[Marks]) -> int:
+    """Unite the sketches of an organisation's feeds; below the end of each that is cut off they know everybody."""
+    kept = np.unique(np.concatenate(feeds))
+    ends = [feed[-1] for feed in feeds if len(feed) >= MOST_MARKS]
+    if not ends:
         return int(np.isin(marks, kept).sum())
-    compared = marks[marks <= kept[-1]]
+    compared = marks[marks <= min(ends)]
     if len(compared) < min(FEWEST_COMPARED, len(marks)):
         return 0
     return round(len(marks) * float(np.isin(compared, kept).mean())) if len(compared) else 0

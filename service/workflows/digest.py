@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from service.workflows.conflicts import close_conflicts
 from service.workflows.deliveries import DeliveryView, view_delivery
 from service.workflows.fold import fold_claims
 from service.workflows.identities import record_renames, save_people
-from service.workflows.judge import Weighed, weigh_delivery
+from service.workflows.judge import Weighed, is_sequence_taken, weigh_delivery
 from service.workflows.reading import Reading, digest_settings, open_delivery
 from service.workflows.record import record_fact
 from service.workflows.waiting import find_cost_of_silence
@@ -28,6 +29,7 @@ from service.workflows.waiting import find_cost_of_silence
 READING_LASTS = timedelta(minutes=5)
 """A delivery that one process reads is left to it for so long."""
 FINDINGS_PER_STATEMENT = 5_000
+_PAGE = 500
 
 
 def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> DeliveryView:
@@ -41,10 +43,7 @@ def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Deli
 
     Raises Busy when somebody else reads it, WrongState when it has been read already.
     """
-    with rt.database.read() as connection:
-        resource = f"feed:{deliveries.load_delivery(connection, organization_id, delivery_id).feed_id}"
-    token = _take(rt, organization_id, resource)
-    try:
+    with take_feed(rt, organization_id, delivery_id):
         opened = open_delivery(rt, organization_id, delivery_id)
         if opened.delivery.state != "received":
             raise WrongState(f"The delivery is {opened.delivery.state} already.")
@@ -56,35 +55,46 @@ def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Deli
             opened = replace(opened, reading=replace(opened.reading, findings=findings))
         with rt.database.begin() as connection:
             delivery = _settle_delivery(rt, connection, organization_id, opened, weighed)
-    finally:
-        with rt.database.begin() as connection:
-            leases.release_lease(connection, organization_id, resource, token)
     return view_delivery(delivery)
 
 
 def digest_waiting(rt: Runtime) -> int:
-    """Digest every delivery that is still in the state `received`, in order of arrival; answer how many."""
+    """Digest every delivery that is still in the state `received`, in order of arrival; answer how many.
+
+    One that fails keeps nobody else waiting: it stays `received`, and what went wrong first is raised at the end.
+    """
     with rt.database.read() as connection:
         found = [
-            (organization.id, delivery.id)
+            (organization.id, delivery_id)
             for organization in organizations.find_organizations(connection)
-            for delivery in reversed(
-                deliveries.find_deliveries(connection, organization.id, state="received", limit=500)
-            )
+            for delivery_id in _find_waiting(connection, organization.id)
         ]
-    done = 0
+    done, failures = 0, []
     for organization_id, delivery_id in found:
         try:
             digest_delivery(rt, organization_id, delivery_id)
             done += 1
         except (Busy, WrongState):
             continue
+        except Exception as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     return done
 
 
-def read_again(rt: Runtime, organization_id: str, delivery_id: str) -> Reading:
-    """Read a held delivery once more and keep the people it names, before a person's release lets it count."""
-    opened = open_delivery(rt, organization_id, delivery_id)
+def _find_waiting(connection: Connection, organization_id: str) -> list[str]:
+    """Answer all that waits to be read, the first that came first."""
+    found: list[Delivery] = []
+    while page := deliveries.find_deliveries(
+        connection, organization_id, state="received", after=found[-1].number if found else None, limit=_PAGE
+    ):
+        found += page
+    return [delivery.id for delivery in reversed(found)]
+
+
+def keep_people(rt: Runtime, organization_id: str, opened: Reading) -> Reading:
+    """Keep the people that a held delivery names, before a person's release lets it count."""
     conflicts = save_people(rt, opened.keys, organization_id, opened.delivery, opened.reading)
     return replace(opened, conflicts=conflicts)
 
@@ -103,22 +113,65 @@ def fold_released(rt: Runtime, connection: Connection, organization_id: str, aga
         warnings = delivery.warning_count + len(late)
         deliveries.update_delivery(connection, organization_id, delivery.id, warning_count=warnings)
     weighed = weigh_delivery(connection, organization_id, again)
-    _fold(rt, connection, organization_id, again, removals_count=weighed.removals is None)
+    weighed = replace(weighed, removals=weighed.removals or weighed.growth)
+    _fold(rt, connection, organization_id, again, weighed)
     if weighed.removals:
         _open_removal_hold(rt, connection, organization_id, again, weighed)
 
 
-def fold_removals(rt: Runtime, connection: Connection, organization_id: str, again: Reading) -> None:
-    """Let count whom an accepted delivery leaves out, in the transaction of the decision that releases it."""
-    fold_claims(connection, organization_id, again, removals_count=True, now=rt.now())
+def ask_again(rt: Runtime, organization_id: str, again: Reading, hold_id: str) -> None:
+    """Raise WrongState when an accepted delivery would let go more than the open hold tells; a new one tells it.
 
-
-def _take(rt: Runtime, organization_id: str, resource: str) -> int:
+    Whoever answers the new question knows the number.
+    """
     with rt.database.begin() as connection:
+        weighed = weigh_delivery(connection, organization_id, again)
+        if weighed.growth is None:
+            return
+        plans.set_hold_state(connection, organization_id, hold_id, "open", "moot")
+        _open_removal_hold(rt, connection, organization_id, again, replace(weighed, removals=weighed.growth))
+    raise WrongState(
+        "By now this file lets go more patients than were shown.",
+        next_action="Look at the delivery again, and decide anew.",
+    )
+
+
+def fold_removals(rt: Runtime, connection: Connection, organization_id: str, again: Reading) -> None:
+    """Let count whom an accepted delivery leaves out, in the transaction of the decision that releases it.
+
+    Where others were folded since it was accepted, a redelivery may only go back to before this step.
+    """
+    now, delivery_id = rt.now(), again.delivery.id
+    last = deliveries.find_last_folded(connection, organization_id, again.feed.id, n=1)
+    kept = {effect.npi: effect for effect in deliveries.find_effects(connection, organization_id, delivery_id)}
+    folded = fold_claims(connection, organization_id, again, removals_count=True, now=now)
+    if [one.id for one in last] == [delivery_id]:
+        return
+    kept |= {effect.npi: replace(kept.get(effect.npi, effect), version=effect.version) for effect in folded}
+    deliveries.replace_effects(connection, organization_id, delivery_id, kept.values())
+    deliveries.update_delivery(connection, organization_id, delivery_id, folded_at=now)
+
+
+def keep_everybody(connection: Connection, organization_id: str, delivery_id: str) -> None:
+    """Record that an accepted delivery lets nobody go: a person has refused it, or a newer roster asks anew."""
+    effects = deliveries.find_effects(connection, organization_id, delivery_id)
+    deliveries.replace_effects(connection, organization_id, delivery_id, [replace(one, ended=0) for one in effects])
+    deliveries.update_delivery(connection, organization_id, delivery_id, removals_reason=None, ended_count=0)
+
+
+@contextmanager
+def take_feed(rt: Runtime, organization_id: str, delivery_id: str) -> Iterator[None]:
+    """Keep the feed of a delivery for ourselves while the block runs; raises Busy when somebody else has it."""
+    with rt.database.begin() as connection:
+        resource = f"feed:{deliveries.load_delivery(connection, organization_id, delivery_id).feed_id}"
         token = leases.acquire_lease(connection, organization_id, resource, new_id(), now=rt.now(), ttl=READING_LASTS)
     if token is None:
         raise Busy("This feed is being read by another process.", next_action="Wait a moment and look again.")
-    return token
+    try:
+        yield
+    finally:
+        with rt.database.begin() as connection:
+            leases.release_lease(connection, organization_id, resource, token)
 
 
 def _settle_delivery(
@@ -130,7 +183,8 @@ def _settle_delivery(
     costs_from = find_cost_of_silence(connection, opened.keys, organization_id, opened.feed.id, now) if held else None
     for batch in in_batches(_number_findings(opened), FINDINGS_PER_STATEMENT):
         deliveries.add_findings(connection, organization_id, delivery.id, batch)
-    sequence = None if judgement.code == "sequence_repeats" else opened.sequence  # the number belongs to another one
+    is_taken = is_sequence_taken(connection, organization_id, opened)
+    sequence = None if is_taken else opened.sequence  # the number belongs to another one
     deliveries.set_delivery_state(
         connection,
         organization_id,
@@ -160,7 +214,7 @@ def _settle_delivery(
         settings_digest=digest_settings(opened.feed),
     )
     if judgement.verdict is Verdict.ACCEPTED:
-        _fold(rt, connection, organization_id, opened, removals_count=weighed.removals is None)
+        _fold(rt, connection, organization_id, opened, weighed)
         if weighed.removals:
             _open_removal_hold(rt, connection, organization_id, opened, weighed)
     elif judgement.level is not None:
@@ -189,11 +243,18 @@ def _settle_delivery(
     return deliveries.load_delivery(connection, organization_id, delivery.id)
 
 
-def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Reading, *, removals_count: bool) -> None:
-    """Let an accepted delivery count: changed MBIs, claims, their effect, and the sketch by which it is known again."""
+def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed) -> None:
+    """Let an accepted delivery count: changed MBIs, claims, their effect, and the sketch by which it is known again.
+
+    While whom it leaves out waits for a person, its effect is told as that person must know it.
+    """
     now, keys, feed = rt.now(), opened.keys, opened.feed
     record_renames(connection, keys, organization_id, opened.delivery, opened.reading.mbi_changes, now=now)
+    removals_count = weighed.removals is None
     effects = fold_claims(connection, organization_id, opened, removals_count=removals_count, now=now)
+    if not removals_count:
+        ended = {effect.npi: effect.ended for effect in weighed.effects}
+        effects = [replace(effect, ended=ended.get(effect.npi, 0)) for effect in effects]
     deliveries.replace_effects(connection, organization_id, opened.delivery.id, effects)
     deliveries.update_delivery(connection, organization_id, opened.delivery.id, folded_at=now)
     close_conflicts(connection, organization_id, feed.id, now=now)
@@ -218,18 +279,32 @@ def _open_removal_hold(
     now, n = rt.now(), max(weighed.total.absent, weighed.total.ended)
     costs_from = find_cost_of_silence(connection, opened.keys, organization_id, opened.feed.id, now)
     _open_hold(connection, organization_id, opened.delivery, weighed.removals, n, costs_from, now)
-    reason = weighed.removals.reason
-    deliveries.update_delivery(connection, organization_id, opened.delivery.id, removals_reason=reason)
+    total = weighed.total
+    deliveries.update_delivery(
+        connection,
+        organization_id,
+        opened.delivery.id,
+        removals_reason=weighed.removals.reason,
+        absent_count=total.absent,
+        ended_count=total.ended,
+    )
 
 
 def _close_removal_holds(connection: Connection, organization_id: str, opened: Reading) -> None:
-    """A newer roster of the feed asks its own question; the older one needs no answer any more."""
+    """A newer roster of the feed asks its own question; the older one needs no answer any more.
+
+    Changes ask nothing about whom an earlier file left out, and no roster repeats what an earlier file removed by name.
+    """
+    if not opened.is_snapshot:
+        return
     for hold in plans.find_holds(connection, organization_id, state="open"):
         if hold.rule in REMOVAL_RULES and hold.delivery_id and hold.delivery_id != opened.delivery.id:
             older = deliveries.load_delivery(connection, organization_id, hold.delivery_id)
-            if older.feed_id == opened.feed.id and older.number < opened.delivery.number:
+            is_older = older.feed_id == opened.feed.id and older.number < opened.delivery.number
+            is_replaced = opened.as_of_at is not None and older.as_of_at == opened.as_of_at
+            if is_older and older.mode == "snapshot" and (is_replaced or not older.remove_count):
                 plans.set_hold_state(connection, organization_id, hold.id, "open", "moot")
-                deliveries.update_delivery(connection, organization_id, older.id, removals_reason=None)
+                keep_everybody(connection, organization_id, older.id)
 
 
 def _open_hold(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +32,7 @@ from service.storage.panels.folding import (
 from service.storage.renames import find_renames
 from service.workflows.reading import Reading
 
+_NOBODY: NDArray[np.uint64] = np.empty(0, np.uint64)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DELIVERIES = 20
 """So many deliveries back a redelivery looks for the one it replaces."""
@@ -56,6 +58,18 @@ class _Renames:
     present: NDArray[np.uint64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """What came to count before a delivery although it was received after it, by practitioner.
+
+    `replacing` are those covered by a snapshot of the very date, `snapshots` the later times at which one was covered
+    by a snapshot without a doubt about whom it leaves out.
+    """
+
+    replacing: frozenset[str]
+    snapshots: Mapping[str, set[datetime]]
+
+
 def fold_panels(
     connection: Connection, organization_id: str, opened: Reading, *, removals_count: bool
 ) -> Iterator[FoldedPanel]:
@@ -63,20 +77,35 @@ def fold_panels(
 
     1. Claims under former MBIs are brought to the present ones, the file's as well.
     2. A snapshot of the same date as the last one replaces that one as a whole; any other delivery follows it.
+    3. Where changes came between, the later one of the same date counts no absence a second time.
+    4. One that was held while later ones came to count says nothing where a later one has replaced it already; whom it
+       alone lists is missing from the later ones, and whom they removed altogether it brings to nobody new.
     """
     keys, feed = opened.keys, opened.feed
     renames = _load_renames(connection, organization_id, opened)
     known = {panel.npi: panel for panel in panels.load_claims(connection, keys, organization_id, feed=feed.id)}
+    later = _find_later(connection, organization_id, opened)
     replaced = find_replaced(connection, organization_id, opened)
     before = _load_before(connection, organization_id, opened, replaced)
+    gone = _find_gone(known.values(), opened.delivery.number, renames)
+    counted = _find_counted(connection, organization_id, opened)
     limit = feed.absences_before_removal
     for npi, said in _cut_by_practitioner(opened, known.keys(), renames, removals_count=removals_count):
-        panel = known.get(npi)
+        if npi in later.replacing:
+            continue
+        if npi not in known and len(gone):
+            said = replace(said, present=_leave_out(said.present, gone))
+        panel, earlier = known.get(npi), _rename(before.get(npi, NO_CLAIMS), renames)
         claims = _rename(panel.columns if panel else NO_CLAIMS, renames)
-        if npi in before:
-            folded = fold_redelivered(claims, _rename(before[npi], renames), said, limit)
-        else:
-            folded = fold_columns(claims, said, limit)
+        concerned = np.concatenate([claims.mbi, earlier.mbi, said.removed.mbi])
+        protected = _choose_among(concerned, said.protected)
+        said = replace(
+            said,
+            protected=protected,
+            missed_by=len(later.snapshots.get(npi, ())),
+            absences_count=npi in before or npi not in counted,
+        )
+        folded = fold_redelivered(claims, earlier, said, limit) if npi in before else fold_columns(claims, said, limit)
         yield _compare(npi, panel, claims, folded, said)
 
 
@@ -123,15 +152,41 @@ def find_replaced(connection: Connection, organization_id: str, opened: Reading)
     """
     if not opened.is_snapshot or opened.as_of_at is None:
         return []
-    earlier = deliveries.find_last_accepted(connection, organization_id, opened.feed.id, n=_LAST_DELIVERIES)
-    folded = [d for d in earlier if d.folded_at and d.id != opened.delivery.id and d.present_count + d.remove_count]
-    folded.sort(key=lambda d: (d.folded_at, d.number), reverse=True)
+    earlier = deliveries.find_last_folded(connection, organization_id, opened.feed.id, n=_LAST_DELIVERIES)
     chain: list[Delivery] = []
-    for delivery in folded:
+    for delivery in earlier:
+        if delivery.id == opened.delivery.id or not delivery.present_count + delivery.remove_count:
+            continue
         if delivery.mode != "snapshot" or delivery.as_of_at != opened.as_of_at:
             break
         chain.insert(0, delivery)
     return chain
+
+
+def _find_later(connection: Connection, organization_id: str, opened: Reading) -> _Later:
+    replacing: set[str] = set()
+    snapshots: dict[str, set[datetime]] = defaultdict(set)
+    for one in deliveries.find_accepted_after(connection, organization_id, opened.feed.id, opened.delivery.number):
+        at = one.as_of_at or one.received_at
+        is_same = opened.is_snapshot and opened.as_of_at is not None and one.as_of_at == opened.as_of_at
+        is_whole = one.blind_count == 0 and one.mode_signal not in ("delta", "partial")
+        if one.mode != "snapshot" or not one.present_count or not (is_same or (at > opened.evidence_at and is_whole)):
+            continue
+        for effect in deliveries.find_effects(connection, organization_id, one.id):
+            if is_same:
+                replacing.add(effect.npi)
+            else:
+                snapshots[effect.npi].add(at)
+    return _Later(frozenset(replacing), snapshots)
+
+
+def _find_counted(connection: Connection, organization_id: str, opened: Reading) -> set[str]:
+    """Answer the practitioners whose absences another snapshot of the very date has counted, replaced or not."""
+    if not opened.is_snapshot or opened.as_of_at is None:
+        return set()
+    last = deliveries.find_last_folded(connection, organization_id, opened.feed.id, n=_LAST_DELIVERIES)
+    others = (d for d in last if d.id != opened.delivery.id and d.mode == "snapshot" and d.as_of_at == opened.as_of_at)
+    return {e.npi for d in others for e in deliveries.find_effects(connection, organization_id, d.id)}
 
 
 def _load_before(
@@ -159,7 +214,8 @@ def _supersede(connection: Connection, organization_id: str, opened: Reading, re
 
 
 def _load_renames(connection: Connection, organization_id: str, opened: Reading) -> _Renames:
-    told = [*find_renames(connection, opened.keys, organization_id), *opened.reading.mbi_changes]
+    changes, number = opened.reading.mbi_changes, opened.delivery.number
+    told = find_renames(connection, opened.keys, organization_id, told=changes, delivery=number)
     current = sorted((pack_mbi(former), pack_mbi(present)) for former, present in resolve_renames(told).items())
     pairs = np.array(current, np.uint64).reshape(-1, 2)
     return _Renames(pairs[:, 0], pairs[:, 1])
@@ -167,6 +223,34 @@ def _load_renames(connection: Connection, organization_id: str, opened: Reading)
 
 def _rename(claims: ClaimColumns, renames: _Renames) -> ClaimColumns:
     return rename_claims(claims, renames.former, renames.present)
+
+
+def _find_gone(known: Iterable[ClaimPanel], number: int, renames: _Renames) -> NDArray[np.uint64]:
+    """Answer whom deliveries that came after this one have removed by name from every practitioner of the feed.
+
+    A removal for all practitioners is written to those whom the feed knows, and not to one who is new in this delivery.
+    """
+    gone: NDArray[np.uint64] | None = None
+    for panel in known:
+        claims = panel.columns
+        named = claims.mbi[claims.ended & (claims.line > 0) & (claims.delivery > number)]
+        gone = named if gone is None else np.intersect1d(gone, named)
+        if len(gone) == 0:
+            break
+    return _NOBODY if gone is None else rename_codes(gone, renames.former, renames.present)
+
+
+def _leave_out(listed: Listed, gone: NDArray[np.uint64]) -> Listed:
+    stays = ~np.isin(listed.mbi, gone)
+    return Listed(listed.mbi[stays], listed.line[stays])
+
+
+def _choose_among(codes: NDArray[np.uint64], allowed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Answer those codes that are among others, which are in order and may be all patients of a file."""
+    if len(allowed) == 0:
+        return allowed
+    places = np.minimum(np.searchsorted(allowed, codes), len(allowed) - 1)
+    return np.unique(codes[allowed[places] == codes])
 
 
 def _compare(
@@ -178,7 +262,7 @@ def _compare(
     if said.is_snapshot:
         seen = np.concatenate([said.present.mbi, said.protected, said.removed.mbi])
         absent = claimed[~np.isin(claimed, seen)]
-    added = int(np.count_nonzero(~np.isin(said.present.mbi, claimed)))
+    added = int(np.count_nonzero(~np.isin(folded.mbi[~folded.ended], claimed)))
     effect = Effect(len(claimed), len(said.present.mbi), added, len(absent), len(let_go))
     return FoldedPanel(npi, panel, folded, let_go, absent, effect)
 
@@ -195,10 +279,12 @@ def _cut_by_practitioner(
     present, removed = _cut_columns(reading.present, renames), _cut_columns(reading.remove, renames)
     for_everybody = removed.pop(None, Listed())
     covered = {npi for npi in present.keys() | removed.keys() if npi is not None}
-    if len(for_everybody.mbi) or (opened.is_snapshot and opened.feed.scope == "organization" and present):
+    if opened.is_snapshot and opened.feed.scope == "organization" and present:
+        covered |= set(known) & (opened.settings.practitioners or set(known))
+    if len(for_everybody.mbi):
         covered |= set(known)
     nobody = Listed()
-    protected = rename_codes(reading.protected, renames.former, renames.present)
+    protected = np.unique(rename_codes(reading.protected, renames.former, renames.present))
     for npi in sorted(covered):
         yield (
             npi,

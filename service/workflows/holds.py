@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +17,8 @@ from service.runtime import Runtime
 from service.storage import deliveries, plans
 from service.storage.connection import Connection
 from service.storage.plans import Hold, HoldDecision
-from service.workflows.digest import fold_released, fold_removals, read_again
-from service.workflows.reading import Reading, open_delivery
+from service.workflows.digest import ask_again, fold_released, fold_removals, keep_everybody, keep_people, take_feed
+from service.workflows.reading import Reading, digest_settings, open_delivery
 from service.workflows.record import record_fact
 
 
@@ -94,10 +95,23 @@ def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, r
         raise InvalidInput(
             "A decision needs a reason.", next_action="Write one sentence that an auditor will understand."
         )
+    with ExitStack() as kept:
+        again = _prepare_release(rt, organization_id, hold_id, actor, kept) if verdict == "release" else None
+        return _record_decision(rt, organization_id, hold_id, verdict, reason, actor, again)
+
+
+def _record_decision(
+    rt: Runtime,
+    organization_id: str,
+    hold_id: str,
+    verdict: str,
+    reason: str,
+    actor: Actor,
+    again: Reading | None,
+) -> HoldView:
     now = rt.now()
-    again = _prepare_release(rt, organization_id, hold_id, actor, now) if verdict == "release" else None
     with rt.database.begin() as connection:
-        hold = plans.load_hold(connection, organization_id, hold_id)
+        hold = plans.lock_hold(connection, organization_id, hold_id)
         if hold.state != "open":
             raise WrongState(f"The hold is {hold.state} already.")
         earlier = plans.find_hold_decisions(connection, organization_id, hold_id)
@@ -140,17 +154,33 @@ def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, r
 
 
 def decide_delivery(
-    rt: Runtime, organization_id: str, delivery_id: str, verdict: str, reason: str, actor: Actor
+    rt: Runtime,
+    organization_id: str,
+    delivery_id: str,
+    verdict: str,
+    reason: str,
+    actor: Actor,
+    hold_id: str | None = None,
 ) -> HoldView:
-    """Decide on a held delivery: `accept` or `reject`; the same rule as for any hold."""
+    """Decide on a held delivery: `accept` or `reject`; the same rule as for any hold.
+
+    `hold_id` names the question that is answered. Once one about the delivery has been answered it must be named: who
+    accepts a file twice, or looks at a page of before, has not said anything about whom it leaves out.
+    """
     words = {"accept": "release", "reject": "refuse"}
     if verdict not in words:
         raise InvalidInput("A decision about a delivery is accept or reject.")
     with rt.database.read() as connection:
         deliveries.load_delivery(connection, organization_id, delivery_id)
-        found = plans.find_holds(connection, organization_id, state="open", delivery_id=delivery_id)
+        asked = plans.find_holds(connection, organization_id, delivery_id=delivery_id)
+    found = [hold for hold in asked if hold.state == "open" and hold_id in (None, hold.id)]
     if not found:
         raise WrongState("This delivery is not held.", next_action="Look at the delivery again.")
+    if hold_id is None and len(asked) > 1:
+        raise WrongState(
+            "What waits now is another question about this delivery than the one before.",
+            next_action=f"Look at the delivery again, and name the hold that you decide on: {found[0].id}.",
+        )
     return decide_hold(rt, organization_id, found[0].id, words[verdict], reason, actor)
 
 
@@ -162,8 +192,12 @@ def _find_state(hold: Hold, decisions: list[HoldDecision], now: datetime) -> str
     return "released" if len(people) >= Level(hold.level).people_needed else "open"
 
 
-def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Actor, now: datetime) -> Reading | None:
-    """Read a held delivery again when this release will let it go; a large file takes longer than a transaction may."""
+def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Actor, kept: ExitStack) -> Reading | None:
+    """Read a held delivery again when this release will let it go; a large file takes longer than a transaction may.
+
+    Its feed is kept until the decision is recorded, so that no other delivery comes between.
+    """
+    now = rt.now()
     with rt.database.read() as connection:
         hold = plans.load_hold(connection, organization_id, hold_id)
         if hold.state != "open" or hold.delivery_id is None:
@@ -185,9 +219,17 @@ def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Act
         )
     if len(others | {actor.name}) < Level(hold.level).people_needed:
         return None
+    kept.enter_context(take_feed(rt, organization_id, delivery.id))
+    again = open_delivery(rt, organization_id, delivery.id)
+    if delivery.settings_digest not in (None, digest_settings(again.feed)):
+        raise WrongState(
+            "The files of this feed are read otherwise now than when this one was judged.",
+            next_action="Reject it and have it sent again, so that it is read and judged anew.",
+        )
     if hold.rule in REMOVAL_RULES:
-        return open_delivery(rt, organization_id, delivery.id)
-    return read_again(rt, organization_id, delivery.id)
+        ask_again(rt, organization_id, again, hold_id)
+        return again
+    return keep_people(rt, organization_id, again)
 
 
 def _decide_delivery(
@@ -203,8 +245,10 @@ def _decide_delivery(
     if hold.delivery_id is None:
         return
     if hold.rule in REMOVAL_RULES:
-        deliveries.update_delivery(connection, organization_id, hold.delivery_id, removals_reason=None)
-        if again:
+        if again is None:
+            keep_everybody(connection, organization_id, hold.delivery_id)
+        else:
+            deliveries.update_delivery(connection, organization_id, hold.delivery_id, removals_reason=None)
             fold_removals(rt, connection, organization_id, again)
         return
     deliveries.set_delivery_state(

@@ -61,13 +61,17 @@ def record_renames(
     are nobody's patients here are not kept.
     """
     known = patients.find_patients_by_mbi(connection, keys, organization_id, {mbi for pair in changes for mbi in pair})
-    told = [(former, new) for former, new in changes if former in known]
+    identities = {mbi: row.identity for mbi, row in known.items()}
+    told, along = [], {}
+    for former, new in changes:
+        if former not in identities:
+            continue
+        told.append((former, new))
+        if new not in known or not known[new].described:
+            along[new] = identities[new] = replace(identities[former], mbi=new)
     save_renames(connection, keys, organization_id, told, delivery.number, now=now)
-    along = [
-        replace(known[former].identity, mbi=new) for former, new in told if new not in known or not known[new].described
-    ]
     telling = patients.Telling(delivery.feed_id, delivery.number, now)
-    patients.upsert_patients(connection, keys, organization_id, along, telling)
+    patients.upsert_patients(connection, keys, organization_id, along.values(), telling)
 
 
 def _list_conflicts(reading: RosterReading, contradicted: Sequence[str]) -> Sequence[Finding]:

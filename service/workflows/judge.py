@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 
+from service.domain.identifiers import pack_mbi
 from service.domain.intake import (
     MANY_PRACTITIONERS,
     Doubt,
@@ -15,14 +17,19 @@ from service.domain.intake import (
     History,
     Judgement,
     Verdict,
+    doubt_growth,
     doubt_removals,
     judge_delivery,
 )
+from service.domain.roster import resolve_renames
 from service.rosters.findings import count_codes, count_errors
 from service.rosters.reading import ALL_PRACTITIONERS, RosterReading
 from service.storage import deliveries, practitioners
 from service.storage.connection import Connection
 from service.storage.deliveries import DeliveryEffect
+from service.storage.panels import load_claims
+from service.storage.patients import find_patients_by_mbi
+from service.storage.renames import find_renames
 from service.storage.sketches import count_shared, mark_patients
 from service.workflows.fold import build_effect, fold_panels
 from service.workflows.reading import Reading
@@ -33,12 +40,16 @@ DIFFERING = "demographics_differ"
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A delivery's verdict; why it may let nobody go yet, None when it may; and what it does if all of it counts."""
+    """A delivery's verdict; why it may let nobody go yet, None when it may; and what it does if all of it counts.
+
+    `growth` says that it does more by now than was shown of it when it was first read.
+    """
 
     judgement: Judgement
     removals: Doubt | None
     effects: list[DeliveryEffect]
     total: Effect
+    growth: Doubt | None = None
 
     @property
     def removals_count(self) -> bool:
@@ -54,7 +65,9 @@ def weigh_delivery(connection: Connection, organization_id: str, opened: Reading
     facts = _gather_facts(connection, organization_id, opened, total)
     judgement = judge_delivery(facts, load_history(connection, organization_id, opened), settings)
     removals = doubt_removals(facts, reading.mode_signal, reading.blind_errors, settings)
-    return Weighed(judgement, removals, [build_effect(opened.delivery, panel) for panel in folded], total)
+    growth = doubt_growth(facts, opened.delivery.ended_count)
+    effects = [build_effect(opened.delivery, panel) for panel in folded]
+    return Weighed(judgement, removals, effects, total, growth)
 
 
 def describe_file(opened: Reading, total: Effect) -> FileFacts:
@@ -72,7 +85,7 @@ def describe_file(opened: Reading, total: Effect) -> FileFacts:
         errors=count_errors(reading.findings),
         received_at=opened.delivery.received_at,
         as_of_at=opened.as_of_at,
-        is_snapshot=opened.is_snapshot and len(reading.present) > 0,
+        is_snapshot=opened.is_snapshot and len(reading.present) + len(reading.remove) > 0,
         declared_count=opened.declared_count,
         sequence=opened.sequence,
         patients=len(np.unique(reading.present.mbi)),
@@ -89,8 +102,9 @@ def _gather_facts(connection: Connection, organization_id: str, opened: Reading,
         shared = count_shared(connection, organization_id, opened.feed.environment, marks)
     return replace(
         describe_file(opened, total),
-        sequence_taken=_is_sequence_taken(connection, organization_id, opened),
+        sequence_taken=is_sequence_taken(connection, organization_id, opened),
         shared_patients=shared,
+        joined_patients=_count_joined(connection, organization_id, opened),
         unknown_npis=_find_unknown(connection, organization_id, opened, _list_npis(opened.reading)),
     )
 
@@ -112,12 +126,32 @@ def load_history(connection: Connection, organization_id: str, opened: Reading) 
     )
 
 
-def _is_sequence_taken(connection: Connection, organization_id: str, opened: Reading) -> bool:
+def is_sequence_taken(connection: Connection, organization_id: str, opened: Reading) -> bool:
     """Answer whether another delivery has the number that this file gives itself; a sender's own is checked earlier."""
     if opened.sequence is None:
         return False
     known = deliveries.find_by_sequence(connection, organization_id, opened.feed.id, opened.sequence)
     return known is not None and known.id != opened.delivery.id
+
+
+def _count_joined(connection: Connection, organization_id: str, opened: Reading) -> int:
+    """Count the changed MBIs, not recorded yet, whose former and new number one and the same delivery lists."""
+    if not opened.reading.mbi_changes:
+        return 0
+    current = resolve_renames(find_renames(connection, opened.keys, organization_id))
+    told = {pair for pair in opened.reading.mbi_changes if current.get(pair[0]) != pair[1]}
+    known = find_patients_by_mbi(connection, opened.keys, organization_id, {mbi for pair in told for mbi in pair})
+    both = [(pack_mbi(former), pack_mbi(new)) for former, new in told if former in known and new in known]
+    if not both:
+        return 0
+    listed: dict[int, set[int]] = defaultdict(set)
+    asked = np.unique(np.array(both, np.uint64))
+    for panel in load_claims(connection, opened.keys, organization_id):
+        is_asked = np.isin(panel.columns.mbi, asked) & ~panel.columns.ended
+        pairs = zip(panel.columns.mbi[is_asked].tolist(), panel.columns.delivery[is_asked].tolist(), strict=True)
+        for code, delivery in pairs:
+            listed[code].add(delivery)
+    return sum(bool(listed[former] & listed[new]) for former, new in both if former != new)
 
 
 def _count_odd(reading: RosterReading) -> int:

@@ -21,6 +21,8 @@ from service.storage.feeds import Feed
 from service.storage.raw_files import open_raw_file
 from service.storage.sealing import OrganizationKeys
 
+_READ_WITH = ("column_mapping", "header_hash", "encoding", "practitioners")
+"""The settings that decide what a file says; the others only say what of it is unusual."""
 TRAILER_MISSING = "trailer_missing"
 """What is said of a batch that ends without the count of its messages, so that part of the file may be lost."""
 
@@ -97,8 +99,9 @@ def read_as_told(path: Path, opened: Reading, today: date) -> RosterReading:
 
 
 def digest_settings(feed: Feed) -> str:
-    """Answer the digest of what a feed's files are read with: the same bytes may be good once a person changes it."""
-    return digest_json({"mode": feed.mode, "settings": write_feed_settings(read_feed_settings(feed.settings))})
+    """Answer the digest of what a feed's files are read with: the same bytes may say something else once it changes."""
+    settings = write_feed_settings(read_feed_settings(feed.settings))
+    return digest_json({"mode": feed.mode, "settings": {k: v for k, v in settings.items() if k in _READ_WITH}})
 
 
 def _add_circumstances(delivery: Delivery, settings: FeedSettings, reading: RosterReading) -> RosterReading:

@@ -118,8 +118,9 @@ def _find_first(
 
 
 def _may_read_better(same: Delivery, settings: str) -> bool:
-    """A file that could not be used is news once a person has changed how the feed's files are read."""
-    return same.file_error is not None and same.settings_digest not in (None, settings)
+    """A file that could not be used, or was rejected, is news once a person has changed how files are read."""
+    is_useless = same.file_error is not None or same.state == "rejected"
+    return is_useless and same.settings_digest not in (None, settings)
 
 
 def _is_newer(same: Delivery, upload: Upload) -> bool:

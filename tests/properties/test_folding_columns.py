@@ -56,6 +56,8 @@ def deliveries(draw: st.DrawFn) -> DeliveredPanel:
         removed=draw_listed(draw),
         protected=draw(st.frozensets(st.sampled_from(MBIS))),
         removals_count=draw(st.booleans()),
+        missed_by=draw(st.sampled_from([0, 0, 1, 2, 300])),
+        absences_count=draw(st.sampled_from([True, True, True, False])),
     )
 
 
@@ -72,6 +74,8 @@ def write_columns(delivered: DeliveredPanel) -> DeliveredColumns:
         removed=list_patients(dict(delivered.removed)),
         protected=np.array([pack_mbi(mbi) for mbi in delivered.protected], np.uint64),
         removals_count=delivered.removals_count,
+        missed_by=delivered.missed_by,
+        absences_count=delivered.absences_count,
     )
 
 

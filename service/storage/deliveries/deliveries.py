@@ -144,12 +144,31 @@ def find_by_number(connection: Connection, organization_id: str, number: int) ->
 
 def find_last_accepted(connection: Connection, organization_id: str, feed_id: str, *, n: int = 5) -> list[Delivery]:
     """Answer the last deliveries of a feed whose evidence counts or counted (superseded), newest first."""
-    return _find_newest(
+    return _find_newest(connection, n, *_counting(organization_id, feed_id))
+
+
+def find_last_folded(connection: Connection, organization_id: str, feed_id: str, *, n: int) -> list[Delivery]:
+    """Answer the deliveries of a feed that were folded last, newest fold first; one released late is among them."""
+    return find_values(
         connection,
-        n,
-        deliveries.c.organization_id == organization_id,
-        deliveries.c.feed_id == feed_id,
-        deliveries.c.state.in_(["accepted", "superseded"]),
+        deliveries,
+        Delivery,
+        *_counting(organization_id, feed_id),
+        deliveries.c.folded_at.is_not(None),
+        order_by=[deliveries.c.folded_at.desc(), deliveries.c.number.desc()],
+        limit=n,
+    )
+
+
+def find_accepted_after(connection: Connection, organization_id: str, feed_id: str, number: int) -> list[Delivery]:
+    """Answer every delivery of a feed that came in after another one and counts or counted, newest first."""
+    return find_values(
+        connection,
+        deliveries,
+        Delivery,
+        *_counting(organization_id, feed_id),
+        deliveries.c.number > number,
+        order_by=[deliveries.c.number.desc()],
     )
 
 
@@ -170,6 +189,15 @@ def set_delivery_state(
 
 def _named(organization_id: str, delivery_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return deliveries.c.organization_id == organization_id, deliveries.c.id == delivery_id
+
+
+def _counting(organization_id: str, feed_id: str) -> tuple[ColumnElement[bool], ...]:
+    """The deliveries of a feed whose evidence counts or counted."""
+    return (
+        deliveries.c.organization_id == organization_id,
+        deliveries.c.feed_id == feed_id,
+        deliveries.c.state.in_(["accepted", "superseded"]),
+    )
 
 
 def _find_one(

@@ -37,6 +37,8 @@ class DeliveredColumns:
     removed: Listed
     protected: Codes
     removals_count: bool
+    missed_by: int = 0
+    absences_count: bool = True
 
 
 def list_once(mbi: Codes, line: Lines) -> Listed:
@@ -58,10 +60,12 @@ def fold_columns(known: ClaimColumns, delivered: DeliveredColumns, absences_befo
     mbi = _unite(known.mbi, removed.mbi, delivered.present.mbi)
     places = np.searchsorted(mbi, known.mbi)
     claims = _spread(known, mbi, places)
-    if delivered.removals_count and delivered.is_snapshot:
+    if delivered.removals_count and delivered.is_snapshot and delivered.absences_count:
         _count_absences(claims, delivered, places, absences_before_removal)
     _put(claims, delivered, removed, ended=True)
     _put(claims, delivered, delivered.present, ended=False)
+    if delivered.missed_by:
+        _count_missed(claims, known, delivered, absences_before_removal)
     _restore_newer(claims, known, delivered, places)
     return claims
 
@@ -125,9 +129,23 @@ def _put(claims: ClaimColumns, delivered: DeliveredColumns, listed: Listed, *, e
     claims.ended[places] = ended
 
 
+def _count_missed(claims: ClaimColumns, known: ClaimColumns, delivered: DeliveredColumns, limit: int) -> None:
+    """Count of the snapshots made since those that did not list a patient whom this delivery lists."""
+    missed = min(delivered.missed_by, _MOST_ABSENCES)
+    places = np.searchsorted(claims.mbi, delivered.present.mbi)
+    claims.absences[places] = missed
+    claims.ended[places] = delivered.missed_by >= limit
+    claimed = ~known.ended & np.isin(known.mbi, delivered.present.mbi)
+    places = np.searchsorted(claims.mbi, known.mbi[claimed])
+    claims.absences[places] = np.minimum(known.absences[claimed], missed)
+    claims.ended[places] = False
+
+
 def _restore_newer(claims: ClaimColumns, known: ClaimColumns, delivered: DeliveredColumns, places: Places) -> None:
-    """Let stand what rests on newer evidence, and what a later delivery has ended by absence."""
-    newer = (known.evidence_at > delivered.evidence_at) | (known.ended & (known.delivery > delivered.delivery))
+    """Let stand what rests on newer evidence or a later delivery of the same time, and what a later one has ended."""
+    same_time = known.evidence_at == delivered.evidence_at
+    is_later = known.delivery > delivered.delivery
+    newer = (known.evidence_at > delivered.evidence_at) | (is_later & (known.ended | same_time))
     if newer.any():
         _copy(known, newer, claims, places[newer])
 

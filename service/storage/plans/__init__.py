@@ -10,6 +10,7 @@ from service.storage.plans.holds import (
     find_holds,
     find_released_fingerprints,
     load_hold,
+    lock_hold,
     save_holds,
     set_hold_state,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "load_hold",
     "load_plan",
     "load_plan_body",
+    "lock_hold",
     "revoke_authorisation",
     "save_holds",
     "save_plan",

@@ -75,6 +75,16 @@ def load_hold(connection: Connection, organization_id: str, hold_id: str) -> Hol
     return load_value(connection, holds, Hold, holds.c.organization_id == organization_id, holds.c.id == hold_id)
 
 
+def lock_hold(connection: Connection, organization_id: str, hold_id: str) -> Hold:
+    """Answer one hold that is about to be decided; who decides next waits for this transaction. Raises NotFound.
+
+    Of two people who decide at the same moment one must see the other's decision, or neither would let anything go.
+    """
+    named = (holds.c.organization_id == organization_id, holds.c.id == hold_id)
+    connection.execute(select(holds.c.id).where(*named).with_for_update())
+    return load_hold(connection, organization_id, hold_id)
+
+
 def set_hold_state(connection: Connection, organization_id: str, hold_id: str, old: str, new: str) -> None:
     """Move a hold; raises WrongState when it is not in `old` any more."""
     statement = update(holds).where(

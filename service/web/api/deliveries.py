@@ -188,7 +188,7 @@ def post_delivery_decision(wish: dict[str, Any], delivery: str) -> Any:
     """Accept or reject a held delivery, or whom an accepted one would let go; a hard stop needs two people."""
     load_delivery(find_runtime(), load_organization_id(), delivery)
     return decide_delivery(
-        find_runtime(), load_organization_id(), delivery, wish["verdict"], wish["reason"], load_actor()
+        find_runtime(), load_organization_id(), delivery, wish["verdict"], wish["reason"], load_actor(), wish["hold"]
     )
 
 

@@ -95,9 +95,12 @@ def decide_delivery_page(delivery: str) -> ResponseReturnValue:
     """Accept or reject a held delivery, with a reason."""
     verdict = request.form.get("verdict", "")
     reason = request.form.get("reason", "").strip()
+    hold_id = request.form.get("hold") or None
 
     def decide() -> str:
-        decided = decide_delivery(find_runtime(), load_organization_id(), delivery, verdict, reason, load_actor())
+        decided = decide_delivery(
+            find_runtime(), load_organization_id(), delivery, verdict, reason, load_actor(), hold_id
+        )
         words = _DONE | _DONE_ABOUT_REMOVALS if decided.rule in REMOVAL_RULES else _DONE
         return words[decided.state]
 

@@ -9,6 +9,7 @@ from practice import ADA, OPERATOR, Practice, build_mbi, write_roster
 
 from service.storage.patients import find_patients_by_mbi
 from service.workflows.deliveries import DeliveryView
+from service.workflows.desired import load_desired
 from service.workflows.feeds import add_feed
 from service.workflows.plans import load_plan_body
 
@@ -26,6 +27,16 @@ def write_change(former: int, new: int, control_id: str = "M1") -> bytes:
             f"MRG|{build_mbi(former)}^^^CMS^MC",
         ]
     ).encode()
+
+
+def write_changes(changes: list[tuple[int, int]]) -> bytes:
+    return b"\r".join(write_change(former, new, f"M{n}") for n, (former, new) in enumerate(changes))
+
+
+def list_wanted(practice: Practice) -> set[str]:
+    with practice.rt.database.begin() as connection:
+        keys = practice.rt.open_keys(connection, "lakeside")
+        return {mbi for panel in load_desired(connection, keys, "lakeside", ADA) for mbi in panel.wanted}
 
 
 def tell_change(practice: Practice, former: int = FORMER, new: int = PRESENT, control_id: str = "M1") -> DeliveryView:
@@ -107,3 +118,39 @@ def test_neither_number_stands_in_the_open(told: Practice) -> None:
         (body,) = connection.exec_driver_sql("SELECT body FROM mbi_change").scalars()
     assert build_mbi(FORMER).encode() not in bytes(body)
     assert build_mbi(PRESENT).encode() not in bytes(body)
+
+
+@pytest.mark.parametrize("former", EVERYBODY[:4])
+def test_two_changes_in_one_file_lead_to_the_last_number(told: Practice, former: int) -> None:
+    told.deliver(write_changes([(former, 90), (90, 91)]), feed="adt")
+    others = {build_mbi(n) for n in EVERYBODY if n != former}
+    assert list_wanted(told) == others | {build_mbi(91)}
+
+
+@pytest.mark.parametrize("former", EVERYBODY[:4])
+def test_a_change_that_the_same_file_takes_back_changes_nothing(told: Practice, former: int) -> None:
+    told.deliver(write_changes([(former, 90), (90, former)]), feed="adt")
+    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY}
+
+
+def test_a_change_that_is_released_late_is_not_the_last_word(told: Practice) -> None:
+    add_feed(told.rt, "lakeside", feed_id="counted", settings={"expects_count": True}, actor=OPERATOR)
+    held = told.deliver(write_change(FORMER, 80), feed="counted")
+    assert held.state == "held"
+    tell_change(told)
+    told.accept(held.id)
+    assert list_wanted(told) == {build_mbi(n) for n in AFTER}
+
+
+def test_a_number_of_somebody_else_on_the_same_roster_waits_for_a_person(told: Practice) -> None:
+    delivery = told.deliver(write_change(1, 2), feed="adt")
+    assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
+    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY}
+    told.accept(delivery.id)
+    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY if n != 1}
+
+
+def test_a_number_that_the_roster_knew_before_the_message_does_not(told: Practice) -> None:
+    told.send_roster({ADA: AFTER, "3990000010": range(20, 26)})
+    tell_change(told)
+    assert list_wanted(told) == {build_mbi(n) for n in AFTER}

@@ -10,6 +10,8 @@ from dying import DyingDatabase
 from practice import ADA, OPERATOR, Practice, build_mbi, write_practitioners, write_roster
 
 from service.domain.errors import Busy, NotFound, WrongState
+from service.storage import deliveries
+from service.storage.errors import StorageUnavailable
 from service.workflows.deliveries import count_findings, find_deliveries, find_findings, load_delivery
 from service.workflows.desired import load_desired
 from service.workflows.digest import digest_delivery, digest_waiting
@@ -104,6 +106,17 @@ def test_a_reading_that_dies_is_done_again_by_the_next_process(practice: Practic
     practice.pass_time("PT11M")
     assert digest_waiting(practice.rt) == 1
     assert list_wanted(practice) == {build_mbi(n) for n in range(5)}
+
+
+def test_a_file_that_cannot_be_opened_keeps_no_other_waiting(practice: Practice) -> None:
+    lost, sound = (practice.receive(write_roster({ADA: range(n)})).delivery for n in (3, 5))
+    with practice.rt.database.read() as connection:
+        path = deliveries.load_delivery(connection, "lakeside", lost.id).body_path
+    (practice.rt.settings.uploads_dir / path).unlink()
+    with pytest.raises(StorageUnavailable):
+        digest_waiting(practice.rt)
+    assert load_delivery(practice.rt, "lakeside", lost.id).state == "received"
+    assert load_delivery(practice.rt, "lakeside", sound.id).state == "accepted"
 
 
 def test_what_waits_is_read_in_order_of_arrival(practice: Practice) -> None:

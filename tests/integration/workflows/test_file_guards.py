@@ -56,6 +56,17 @@ def test_a_feed_that_shares_patients_is_told_so(neighbours: Practice) -> None:
     assert send(neighbours, {ADA: range(100, 140)}).state == "accepted"
 
 
+def test_the_feeds_of_another_organisation_are_one_roster(practice: Practice, second_key: KeyPair) -> None:
+    practice.add_organization("hillside", second_key)
+    practice.organization_id = "hillside"
+    for start in range(100, 142, 7):
+        add_feed(practice.rt, "hillside", feed_id=f"clinic-{start}", mode="snapshot", actor=OPERATOR)
+        practice.send_roster({ADA: range(start, start + 7)}, feed=f"clinic-{start}")
+    practice.organization_id = "lakeside"
+    delivery = send(practice, {ADA: range(100, 142)})
+    assert (delivery.state, delivery.hold_code) == ("held", "other_organization")
+
+
 # For whom it speaks
 
 
@@ -81,6 +92,22 @@ def test_rows_for_somebody_else_do_not_count(practice: Practice) -> None:
     set_feed(practice.rt, "lakeside", "ehr", {"practitioners": [ADA, BRUNO]}, OPERATOR)
     delivery = send(practice, {ADA: range(200), BRUNO: [250], CORA: [251]})
     assert (delivery.state, delivery.present_count, delivery.error_count) == ("accepted", 201, 1)
+
+
+def test_nobody_is_missing_who_is_listed_for_somebody_else(practice: Practice) -> None:
+    settings = {"practitioners": [ADA, BRUNO], "absences_before_removal": 1}
+    set_feed(practice.rt, "lakeside", "ehr", settings, OPERATOR)
+    send(practice, {ADA: range(12)})
+    delivery = send(practice, {ADA: range(11), CORA: [11]})
+    assert (delivery.state, delivery.absent_count, delivery.ended_count) == ("accepted", 0, 0)
+
+
+def test_a_feed_lets_nobody_go_of_a_practitioner_for_whom_it_does_not_speak(practice: Practice) -> None:
+    set_feed(practice.rt, "lakeside", "ehr", {"scope": "organization", "absences_before_removal": 1}, OPERATOR)
+    send(practice, {ADA: range(12), CORA: [50]})
+    set_feed(practice.rt, "lakeside", "ehr", {"practitioners": [ADA, BRUNO]}, OPERATOR)
+    delivery = send(practice, {ADA: range(12)})
+    assert (delivery.state, delivery.absent_count, delivery.ended_count) == ("accepted", 0, 0)
 
 
 # How many rows it has
@@ -134,6 +161,13 @@ def test_the_number_that_a_file_gives_itself_is_compared(
 ) -> None:
     found = [send_envelope(practice, n, number) for n, number in enumerate(numbers, start=10)]
     assert [d.hold_code for d in found] == [None] * (len(numbers) - 1) + [code]
+
+
+def test_a_number_that_repeats_is_no_obstacle_to_a_graver_doubt(practice: Practice) -> None:
+    send_envelope(practice, 20, "5")
+    pairs = ",".join(f'{{"mbi":"{build_mbi(place)}","npi":"{ADA}"}}' for place in range(100, 120))
+    delivery = practice.deliver(f'{{"mode":"snapshot","sequence":"5","pairs":[{pairs}]}}'.encode())
+    assert (delivery.state, delivery.hold_code) == ("held", "patients_missing")
 
 
 def test_the_date_that_a_file_gives_itself_counts_unless_the_sender_says_an_older_one(practice: Practice) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
+from threading import Barrier
 
 import pytest
 from practice import ADA, BRUNO, OPERATOR, RUTH, VERA, WILMA, Practice, build_mbi, build_person, write_roster
 
-from service.domain.errors import InvalidInput, NotAllowed, NotFound, WrongState
+from service.domain.errors import Busy, InvalidInput, NotAllowed, NotFound, WrongState
 from service.domain.people import Actor, Role
 from service.workflows.deliveries import load_delivery
 from service.workflows.holds import HoldView, decide_delivery, decide_hold, find_holds
@@ -119,6 +122,29 @@ def test_a_delivery_is_decided_by_its_own_name(practice: Practice) -> None:
     assert (delivery.state, delivery.decided_by, delivery.decision_reason) == ("accepted", RUTH.name, "Two retired.")
     with pytest.raises(WrongState):
         decide_delivery(practice.rt, "lakeside", delivery_id, "accept", "Again.", RUTH)
+
+
+def test_two_people_who_decide_at_the_same_moment_do_not_wait_for_one_another(
+    practice_on_postgresql: Practice,
+) -> None:
+    practice = practice_on_postgresql
+    practice.send_roster({ADA: range(1, 21)})
+    delivery = practice.deliver(write_roster({ADA: range(100, 120)}))
+    (hold,) = find_holds(practice.rt, "lakeside")
+    assert hold.people_needed == 2
+    together = Barrier(2)
+
+    def release_together(actor: Actor) -> None:
+        together.wait(10)
+        with suppress(Busy):
+            decide(practice, hold, actor=actor)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(release_together, (RUTH, VERA)))
+    for actor in (RUTH, VERA):
+        with suppress(NotAllowed, WrongState):
+            decide(practice, hold, actor=actor)
+    assert load_delivery(practice.rt, "lakeside", delivery.id).state == "accepted"
 
 
 def remove_many(practice: Practice, kept: int) -> None:

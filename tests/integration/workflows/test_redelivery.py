@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from practice import ADA, BRUNO, Practice, build_mbi, write_roster
+from practice import ADA, BRUNO, OPERATOR, Practice, build_mbi, write_roster
 
 from service.storage.panel_codec import read_claims
 from service.storage.panels import load_claims
 from service.workflows.deliveries import DeliveryView, load_delivery
+from service.workflows.feeds import set_feed
 
 
 @pytest.fixture(params=["practice", "practice_on_postgresql"])
@@ -107,3 +108,65 @@ def test_a_replacing_file_with_a_doubt_lets_nobody_go(clinic: Practice) -> None:
     delivery = clinic.deliver(blind, as_of_at=at)
     assert delivery.state == "accepted", delivery.hold_reason
     assert not any(ended for ended, _ in read_states(clinic).values())
+
+
+def send_held(practice: Practice, panels: dict[str, range], *, days_ago: int = 0) -> DeliveryView:
+    """Send a roster that waits, because it is much longer than the ones before."""
+    practice.sent += 1
+    at = find_morning(practice) - timedelta(days=days_ago)
+    delivery = practice.deliver(write_roster(panels) + b"\r\n" * practice.sent, as_of_at=at)
+    assert delivery.state == "held"
+    return delivery
+
+
+def test_a_file_that_was_held_does_not_replace_the_one_that_corrected_it(clinic: Practice) -> None:
+    held = send_held(clinic, {ADA: range(1, 40), BRUNO: range(20, 27)})
+    correction = send(clinic, {ADA: range(1, 13), BRUNO: range(20, 26)})
+    clinic.accept(held.id)
+    states = read_states(clinic)
+    assert states[build_mbi(11)] == states[build_mbi(12)] == (False, 0)
+    assert build_mbi(39) not in states
+    assert find_state(clinic, correction) == "accepted"
+
+
+def test_a_file_that_was_held_counts_for_whom_its_correction_does_not_cover(clinic: Practice) -> None:
+    held = send_held(clinic, {ADA: range(1, 40), BRUNO: range(20, 27)})
+    send(clinic, {ADA: range(1, 13)})
+    clinic.accept(held.id)
+    assert read_states(clinic, BRUNO)[build_mbi(26)] == (False, 0)
+    assert build_mbi(39) not in read_states(clinic)
+
+
+def test_whom_only_a_file_released_late_lists_is_missing_from_the_newer_ones(clinic: Practice) -> None:
+    held = send_held(clinic, {ADA: range(1, 40), BRUNO: range(20, 27)})
+    for _ in range(2):
+        assert build_mbi(39) not in read_states(clinic)
+        clinic.pass_time(timedelta(days=1))
+        send(clinic, {ADA: range(1, 11), BRUNO: range(20, 26)})
+    clinic.accept(held.id)
+    assert read_states(clinic)[build_mbi(39)] == (True, 2)
+    assert read_states(clinic)[build_mbi(10)] == (False, 0)
+
+
+def test_a_redelivery_goes_back_to_before_nothing_that_was_released_since(practice: Practice) -> None:
+    practice.name_practitioners()
+    set_feed(practice.rt, "lakeside", "ehr", {"absences_before_removal": 3}, OPERATOR)
+    send(practice, {ADA: range(1, 21)}, days_ago=1)
+    changes = write_roster({ADA: [70], "3990000044": [60]})
+    held = practice.deliver(changes, mode="delta", as_of_at=find_morning(practice) - timedelta(days=1))
+    assert held.state == "held"
+    for _ in range(20):
+        practice.send_roster({ADA: [1]}, mode="delta", as_of_at=find_morning(practice) - timedelta(days=1))
+    send(practice, {ADA: range(1, 21)})
+    practice.pass_time(timedelta(seconds=5))
+    practice.accept(held.id)
+    send(practice, {ADA: range(1, 21)})
+    assert read_states(practice)[build_mbi(70)][0] is False
+
+
+def test_one_date_counts_one_absence_whatever_came_between(clinic: Practice) -> None:
+    for _ in range(2):
+        send(clinic, {ADA: range(1, 9), BRUNO: range(20, 26)})
+        clinic.pass_time(timedelta(seconds=5))
+        clinic.send_roster({ADA: range(40, 42)}, mode="delta", as_of_at=find_morning(clinic))
+    assert read_states(clinic)[build_mbi(9)] == (False, 1)
