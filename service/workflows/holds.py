@@ -134,23 +134,29 @@ def _record_decision(
             plans.set_hold_state(connection, organization_id, hold_id, "open", state)
             if hold.delivery_id:
                 _decide_delivery(rt, connection, organization_id, hold, again, reason, actor)
-        record_fact(
-            connection,
-            organization_id,
-            "hold-decided",
-            at=now,
-            actor=actor.name,
-            body={
-                "hold": hold_id,
-                "rule": hold.rule,
-                "fingerprint": hold.fingerprint,
-                "verdict": verdict,
-                "reason": digest_bytes(reason.strip().encode()),
-                "state": state,
-                "expires": write_time(decision.expires_at),
-            },
-        )
+        _record_fact_of(connection, organization_id, hold, decision, state)
         return view_hold(connection, organization_id, plans.load_hold(connection, organization_id, hold_id))
+
+
+def _record_fact_of(
+    connection: Connection, organization_id: str, hold: Hold, decision: HoldDecision, state: str
+) -> None:
+    record_fact(
+        connection,
+        organization_id,
+        "hold-decided",
+        at=decision.decided_at,
+        actor=decision.person,
+        body={
+            "hold": hold.id,
+            "rule": hold.rule,
+            "fingerprint": hold.fingerprint,
+            "verdict": decision.verdict,
+            "reason": digest_bytes(decision.reason.encode()),
+            "state": state,
+            "expires": write_time(decision.expires_at),
+        },
+    )
 
 
 def decide_delivery(
