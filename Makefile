@@ -1,11 +1,13 @@
 # Two commands: `make demo` and `make test`. Everything they need is made by them.
 PYTHON ?= python3
 ARGS ?=
+FUZZ_SECONDS ?= 60
+FUZZ_READERS ?= delimited headings workbook archive json_pairs fhir ndjson export_set hl7v2 gzip detection
 RUN := .venv/bin/
 TEST := .venv-test/bin/
 BENCH := .venv-bench/bin/
 
-.PHONY: demo test test-fast test-nightly bench check audit lock clean
+.PHONY: demo test test-fast test-nightly fuzz bench check audit lock clean
 
 demo: .venv/.ready
 	@$(RUN)rollcall demo $(ARGS)
@@ -18,6 +20,12 @@ test-fast: .venv-test/.ready
 
 test-nightly: .venv-test/.ready
 	$(TEST)python -m pytest -m nightly
+
+# Every reader in turn, each for FUZZ_SECONDS; what is learned, and what breaks a promise, stays in build/fuzz.
+fuzz: .venv-test/.ready
+	@for reader in $(FUZZ_READERS); do echo "== $$reader"; \
+	  $(TEST)python tests/fuzz/fuzz_readers.py $$reader --keep build/fuzz -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
+	  -print_final_stats=1 || exit 1; done
 
 bench: .venv-bench/.ready
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BENCH)python $$script || exit 1; done

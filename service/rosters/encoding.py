@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import io
+import os
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 _PARITY_BYTES = 200
+_PIECE = 1 << 20
 DECLARED = {"utf-8": "utf-8", "utf-16": "utf-16-le", "windows-1252": "cp1252", "iso-8859-1": "iso-8859-1"}
 """What a feed may declare, and how that is called in a reading; UTF-16 is little-endian unless the bytes say more."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -21,18 +23,30 @@ class Undecodable(Exception):
     """The bytes are in none of the accepted encodings."""
 
 
+class Transcoded:
+    """The text of a file in UTF-8, in an anonymous file in memory that lives as long as this."""
+
+    def __init__(self) -> None:
+        descriptor = os.memfd_create("transcoded", os.MFD_CLOEXEC)
+        self.path = Path(f"/proc/self/fd/{descriptor}")
+        weakref.finalize(self, os.close, descriptor)
+
+    def __len__(self) -> int:
+        return self.path.stat().st_size
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file as UTF-8: `encoding` is the original one, `text` the transcoded bytes where that differs."""
 
     path: Path
     encoding: str
-    text: bytes | None = None
+    text: Transcoded | None = None
 
     def open(self) -> BinaryIO:
         """Opens the UTF-8 bytes behind the byte order mark."""
         if self.text is not None:
-            return io.BytesIO(self.text)
+            return self.text.path.open("rb")
         stream = self.path.open("rb")
         if self.encoding == "utf-8-sig":
             stream.seek(len(codecs.BOM_UTF8))
@@ -71,11 +85,18 @@ def _settle_encoding(declared: str, shown: str | None) -> str:
 
 def transcode_source(path: Path, encoding: str = "cp1252") -> Source:
     """Answers the file transcoded from an encoding that is not UTF-8; raises Undecodable."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    text, is_first = Transcoded(), True
     try:
-        text = path.read_bytes().decode(encoding)
-        return Source(path, encoding, text.removeprefix("\ufeff").encode("utf-8"))
+        with path.open("rb") as stream, text.path.open("wb") as out:
+            while piece := stream.read(_PIECE):
+                decoded = decoder.decode(piece)
+                out.write((decoded.removeprefix("\ufeff") if is_first else decoded).encode("utf-8"))
+                is_first = False
+            out.write(decoder.decode(b"", final=True).encode("utf-8"))
     except UnicodeError as error:
         raise Undecodable from error
+    return Source(path, encoding, text)
 
 
 def find_marked_encoding(head: bytes) -> str | None:

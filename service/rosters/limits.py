@@ -24,8 +24,24 @@ MAX_WORKBOOK_MEMBERS = 500
 MAX_WORKBOOK_INDEX_BYTES = 1 << 20
 MAX_SHEET_CELLS = 16_000_000
 """Cells of the rectangle a sheet spans; a reader holds it whole, however empty it is."""
+FREE_SHEET_CELLS = 2_000_000
+MAX_EMPTINESS = 32
+"""How many cells a larger rectangle may span for each one that is there."""
+MAX_ODD_CELLS = 400_000
+"""Cells with an error or without the value of a formula, in one sheet."""
+MAX_SHARED_STRINGS = 3_000_000
+MAX_WORKBOOK_PART_ELEMENTS = 400_000
+"""Elements of a part that is neither a sheet nor the table of strings."""
+MAX_WORKBOOK_DEPTH = 50_000
+MAX_WORKBOOK_RUN_BYTES = 1 << 20
+"""Bytes of a part in which no element ends: longer ones are a text or an attribute that no roster holds."""
+MAX_WORKBOOK_CDATA_BYTES = 16 << 20
 
 MAX_JSON_DEPTH = 32
+MAX_JSON_KEYS = MAX_COLUMNS
+"""Keys of one object."""
+MAX_JSON_SHAPE_KEYS = 200_000
+"""Keys of all different lists of keys that the objects of one input have."""
 MAX_NUMBER_DIGITS = 32
 MAX_TOKEN_BYTES = 2 << 20
 """Bytes of JSON without a quotation mark: longer ones are a text or a number that no roster holds."""

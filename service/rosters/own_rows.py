@@ -17,6 +17,7 @@ NOT_OF_FEED = "npi_not_of_feed"
 def keep_practitioners(reading: RosterReading, npis: Collection[str]) -> RosterReading:
     """Answers the reading with the pairs of these practitioners only; every other one becomes an error.
 
+    As with any row that is refused although its MBI is readable, nobody is missing from the file whom it names.
     A removal that names no practitioner stays: it concerns nothing but what the feed itself has claimed.
     """
     own = np.array(sorted([ALL_PRACTITIONERS, *map(int, npis)]), np.int64)
@@ -24,11 +25,13 @@ def keep_practitioners(reading: RosterReading, npis: Collection[str]) -> RosterR
     strange = np.sort(np.concatenate([reading.present.line[~is_present], reading.remove.line[~is_remove]])).tolist()
     if not strange:
         return reading
+    named = [reading.protected, reading.present.mbi[~is_present], reading.remove.mbi[~is_remove]]
     found = [Finding(_find_position(reading, line), NOT_OF_FEED, "error", blind=False) for line in strange]
     return replace(
         reading,
         present=_choose(reading.present, is_present),
         remove=_choose(reading.remove, is_remove),
+        protected=np.unique(np.concatenate(named)),
         findings=insert_findings(reading.findings, found),
     )
 

@@ -22,6 +22,8 @@ _MONTHS = {
 }
 _SERIAL_DAY_ZERO = date(1899, 12, 30)
 _SERIAL_RANGE = range(367, 60_000)
+_LONGEST_REMEMBERED = 32
+"""Characters: longer cells are hardly dates, and would fill the memory of a process for good."""
 _NOT_A_DATE = frozenset({"", "n/a", "na", "none", "null", "-", "0", "00/00/0000", "0000-00-00", "00000000"})
 
 _GENDERS = {
@@ -56,15 +58,23 @@ NO_DATE = DateReading(None)
 _UNPARSEABLE = DateReading(None, "dob_unparseable")
 
 
-@lru_cache(maxsize=65_536)
 def read_birth_date(cell: str) -> DateReading:
     """Answers a birth date in any of the accepted shapes; two-digit years are 19xx."""
+    return _remember_birth_date(cell) if len(cell) <= _LONGEST_REMEMBERED else _read_date(cell, century=1900)
+
+
+def read_event_date(cell: str) -> DateReading:
+    """Answers an end date or date of death; two-digit years are 20xx, the eras that rosters speak of."""
+    return _remember_event_date(cell) if len(cell) <= _LONGEST_REMEMBERED else _read_date(cell, century=2000)
+
+
+@lru_cache(maxsize=65_536)
+def _remember_birth_date(cell: str) -> DateReading:
     return _read_date(cell, century=1900)
 
 
 @lru_cache(maxsize=4_096)
-def read_event_date(cell: str) -> DateReading:
-    """Answers an end date or date of death; two-digit years are 20xx, the eras that rosters speak of."""
+def _remember_event_date(cell: str) -> DateReading:
     return _read_date(cell, century=2000)
 
 

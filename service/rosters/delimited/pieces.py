@@ -27,7 +27,7 @@ from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, NO_NPI, view_strings
 from service.rosters.columns.store import RowStore
 from service.rosters.delimited.rows import RowSorter, TableRows
-from service.rosters.delimited.table import TRAILER_WORDS, Layout, TableBroken
+from service.rosters.delimited.table import HEAD_BYTES, TRAILER_WORDS, Layout, TableBroken
 from service.rosters.delimited.texts import Cut, Declined, Desk, Text, iter_cuts
 from service.rosters.encoding import Source, Undecodable, is_utf8
 from service.rosters.limits import LINES_PER_ROW, MAX_FIELD, MAX_LINE_BYTES
@@ -82,8 +82,7 @@ class PieceReader:
         self._check_long_lines(text)
         if text.line_count > LINES_PER_ROW * self._options.max_rows:
             raise TableBroken("too_large")
-        returns = text.find_places(b"\r")
-        if len(returns) and (text.view[np.minimum(returns + 1, text.size - 1)] != _LF).any():
+        if text.has_lone_returns():
             raise Declined
         check_quotes(text, ord(self._layout.delimiter))
         bad_lines: list[int] = []
@@ -238,8 +237,8 @@ def _read_cuts(reader: PieceReader, desks: list[Desk], cuts: Iterator[Cut]) -> I
 def _skip_lines(stream: BinaryIO, lines: int) -> None:
     """Moves behind the header; raises Declined if its lines do not all end in line feeds."""
     for _ in range(lines):
-        if b"\r" in stream.readline().removesuffix(b"\n").removesuffix(b"\r"):
-            raise Declined
+        if b"\r" in stream.readline(HEAD_BYTES).removesuffix(b"\n").removesuffix(b"\r"):
+            raise Declined  # a longer line than the head has is none of it, and ends otherwise
 
 
 def _join_pieces(pieces: list[Piece], store: RowStore | None, layout: Layout, options: RosterOptions) -> TableRows:

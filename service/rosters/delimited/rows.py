@@ -18,6 +18,7 @@ from service.rosters.limits import LINES_PER_ROW, MAX_LINE_BYTES
 from service.rosters.reading import RosterOptions
 
 _BATCH_ROWS = 50_000
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,17 @@ def read_rows(source: Source, layout: Layout, options: RosterOptions) -> TableRo
 
     Raises TableBroken, Undecodable, and UnicodeDecodeError for bytes that are not UTF-8.
     """
+    _check_line_count(source, LINES_PER_ROW * options.max_rows)
     return judge_rows(iter_table(source, layout), layout, options)
+
+
+def _check_line_count(source: Source, most: int) -> None:
+    """Raises TableBroken for more lines than are read anyway: counting them first is quicker than reading so many."""
+    with source.open() as stream:
+        while piece := stream.read(_PIECE):
+            most -= piece.count(b"\r") + piece.count(b"\n") - piece.count(b"\r\n") - 1  # one may be cut in two
+            if most < 0:
+                raise TableBroken("too_large")
 
 
 def judge_rows(rows: Iterable[Row], layout: Layout, options: RosterOptions) -> TableRows:

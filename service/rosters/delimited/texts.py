@@ -18,7 +18,7 @@ BLOCK_BYTES = 256 << 10
 """Bytes compared at a time, so that the marks stay in the second-level cache; whole lots of `_HALF_FIELD`."""
 FEW_PLACES = 512
 _HALF_FIELD = MAX_FIELD // 2
-_LF = ord("\n")
+_LF, _CR = ord("\n"), ord("\r")
 
 
 class Declined(Exception):
@@ -98,6 +98,18 @@ class Text:
             stop = end if end >= 0 else self.size
             if stop - start > MAX_FIELD:
                 yield bytes(self._raw[start:stop])
+
+    def has_lone_returns(self) -> bool:
+        """Answers whether a carriage return stands anywhere but before a line feed."""
+        if self._raw.find(b"\r", 0, self.size) < 0:
+            return False
+        if self._raw[self.size - 1] == _CR:
+            return True
+        for start in range(0, self.size - 1, BLOCK_BYTES):
+            stop = min(start + BLOCK_BYTES, self.size - 1)
+            if ((self.view[start:stop] == _CR) & (self.view[start + 1 : stop + 1] != _LF)).any():
+                return True
+        return False
 
     def find_places(self, byte: bytes) -> NDArray[np.intp]:
         """Answers where a byte occurs: a few places are searched for one by one, which is quicker."""

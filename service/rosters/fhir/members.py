@@ -33,6 +33,8 @@ CHANGE_EXTENSION = _ATR + "ext-changeType"
 STATUS_EXTENSION = _ATR + "ext-attributionListStatus"
 _CHANGES = {"new": PRESENT, "changed": PRESENT, "nochange": PRESENT, "dropped": REMOVE, "cancelled": REMOVE}
 _STATUS_SIGNALS = {"final": "snapshot", "open": "snapshot", "draft": "partial"}
+_LONGEST_SHARED = 500
+"""Characters: what is shared stays in memory for good."""
 _MISSING = Reading(None, "npi_missing")
 _MISSING_MBI = Reading(None, "mbi_missing")
 _ALL = Reading(None, None)
@@ -82,7 +84,7 @@ def _share_reference(reference: Resource) -> Resource:
     if not isinstance(identifier, dict) or not identifier.keys() <= {"system", "value"}:
         return reference
     texts = (reference.get("reference"), reference.get("type"), identifier.get("system"), identifier.get("value"))
-    if not all(text is None or isinstance(text, str) for text in texts):
+    if not all(text is None or (isinstance(text, str) and len(text) <= _LONGEST_SHARED) for text in texts):
         return reference
     return _build_reference(*texts)
 

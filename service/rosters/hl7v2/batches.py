@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from service.rosters.hl7v2.positions import choose_position
 from service.rosters.hl7v2.times import find_time, has_zone
 from service.rosters.limits import MAX_LINE_BYTES, MAX_SEGMENT_BYTES, TooLarge, limit_count
+from service.rosters.positions import choose_position
 
 READ_SEGMENTS = {b"MSH": 19, b"EVN": 2, b"PID": 31, b"PD1": 5, b"ROL": 5, b"PRT": 6, b"PV1": 8, b"MRG": 2}
 """Segments that a roster is read from, and how many of their fields; all others are dropped unseen."""
@@ -123,6 +123,8 @@ class _Cutter:
 
 def cut_messages(content: bytes, max_messages: int) -> Messages:
     """Answers the messages; segments may end in CR, LF or CRLF and be framed for MLLP. Raises TooLarge."""
+    if max(content.count(end + b"MSH") for end in (b"\r", b"\n")) > max_messages:
+        raise TooLarge  # before any of them is kept
     cutter = _Cutter(max_messages)
     for segment in _iter_segments(content):
         cutter.take(segment)

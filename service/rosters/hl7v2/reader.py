@@ -19,9 +19,9 @@ from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.hl7v2.batches import cut_messages
 from service.rosters.hl7v2.identifiers import iter_merges, read_message_mbi, read_message_npi
 from service.rosters.hl7v2.messages import Message, NotAMessage, parse_message
-from service.rosters.hl7v2.positions import choose_position
 from service.rosters.hl7v2.times import find_time
 from service.rosters.limits import TooLarge
+from service.rosters.positions import choose_position
 from service.rosters.reading import Demographics, RosterOptions, RosterReading
 from service.rosters.values import find_gender, find_name, read_birth_date
 

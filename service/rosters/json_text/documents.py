@@ -12,7 +12,14 @@ from typing import Any, BinaryIO
 import ijson
 
 from service.rosters.encoding import Undecodable
-from service.rosters.limits import MAX_JSON_DEPTH, MAX_JSON_NODES, MAX_NUMBER_DIGITS, MAX_TOKEN_BYTES, TooLarge
+from service.rosters.limits import (
+    MAX_JSON_DEPTH,
+    MAX_JSON_KEYS,
+    MAX_JSON_NODES,
+    MAX_NUMBER_DIGITS,
+    MAX_TOKEN_BYTES,
+    TooLarge,
+)
 
 ROWS_KEY = "pairs"
 _BLOCK = 1_024
@@ -128,6 +135,8 @@ class TreeReader:
         if names is None or name in names:
             raise NotJson
         names.add(name)
+        if len(names) > MAX_JSON_KEYS:
+            raise TooLarge
         frame.key = name if frame.whole else self._plan.keys.get(name)
 
     def _open(self, is_map: bool) -> None:

@@ -17,6 +17,7 @@ from service.rosters.json_text.documents import NotJson, Plan, TreeReader
 from service.rosters.json_text.reader import KEYS, SHRINK, collect_documents, number_documents
 from service.rosters.json_text.times import find_time
 from service.rosters.limits import MAX_EXPANDED_BYTES, TooLarge
+from service.rosters.positions import choose_position
 from service.rosters.reading import RosterOptions, RosterReading
 
 MANIFEST = "manifest.json"
@@ -46,7 +47,7 @@ def read_export_set(folder: Path, options: RosterOptions) -> RosterReading:
             return replace(blank, file_error="unsupported_format_ndjson")
         if sum(file.stat().st_size for file in files) > MAX_EXPANDED_BYTES:
             raise TooLarge
-        documents = {file.name: _read_file(file) for file in files}
+        documents = {file.name: _read_file(file, f"file-{n}") for n, file in enumerate(files, 1)}
         reading = build_fhir_reading([one for found in documents.values() for one in found], blank, options)
         counts = {name: len(found) for name, found in documents.items()}
         declared = add_counts(manifest.counts.values())
@@ -115,7 +116,8 @@ def _find_file(folder: Path, name: str) -> Path | None:
     return file if may_be and file.is_file() and not file.is_symlink() else None
 
 
-def _read_file(file: Path) -> list[tuple[str, Any]]:
+def _read_file(file: Path, otherwise: str) -> list[tuple[str, Any]]:
+    """Answers the lines of a file, each with the name of the file, or with `otherwise` where nobody may see that."""
     documents: list[Any] = []
     source = open_source(file)
     if source.text is not None:
@@ -127,7 +129,8 @@ def _read_file(file: Path) -> list[tuple[str, Any]]:
         raise NotJson
     with source.open() as stream:
         numbered = number_documents(stream, documents)
-    return [(f"{file.name}:{pointer}", document) for pointer, document in numbered]
+    shown = choose_position(file.name, otherwise)
+    return [(f"{shown}:{pointer}", document) for pointer, document in numbered]
 
 
 def _refuse_row(_: object) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from service.rosters.delimited.rows import TableRows
 from service.rosters.delimited.table import PAIR_HEADER, Layout
 from service.rosters.headings import PAIR_ROLES, READ_ROLES, place_roles
 from service.rosters.json_text.times import read_time
-from service.rosters.limits import MAX_FIELD, TooLarge
+from service.rosters.limits import MAX_FIELD, MAX_JSON_SHAPE_KEYS, TooLarge
 from service.rosters.reading import Columns, RosterOptions, RosterReading
 
 MODES = ("snapshot", "delta")
@@ -49,7 +48,8 @@ class PairRows:
 
     def __init__(self, options: RosterOptions) -> None:
         self._options = options
-        self._place = lru_cache(maxsize=4_096)(self._find_places)
+        self._places: dict[tuple[str, ...], _Places] = {}
+        self._shape_keys = 0
         self._parts: list[Judged] = []
         self._lines: list[int] = []
         self._cells: dict[str, list[str]] = {"mbi": [], "npi": []}
@@ -80,7 +80,8 @@ class PairRows:
         return TableRows(parts, ragged, counts)
 
     def _take_object(self, line: int, item: Mapping[str, Any]) -> None:
-        places = self._place(tuple(item))
+        keys = tuple(item)
+        places = self._places.get(keys) or self._add_shape(keys)
         self.is_ambiguous |= places.is_ambiguous
         cells = {role: "" if role in _NAME_ROLES and not isinstance(item[key], str) else _write(item[key])
                  for role, key in places.keys}  # fmt: skip
@@ -111,6 +112,13 @@ class PairRows:
             self._parts.append(judge_batch(Batch(np.array(self._lines, np.int32), cells), self._options))
             self._lines = []
             self._cells = {"mbi": [], "npi": []}
+
+    def _add_shape(self, keys: tuple[str, ...]) -> _Places:
+        self._shape_keys += 1 + len(keys)
+        if self._shape_keys > MAX_JSON_SHAPE_KEYS:
+            raise TooLarge
+        self._places[keys] = self._find_places(keys)
+        return self._places[keys]
 
     def _find_places(self, keys: tuple[str, ...]) -> _Places:
         places = place_roles(keys, self._options.column_mapping)

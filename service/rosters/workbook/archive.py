@@ -18,6 +18,8 @@ from service.rosters.limits import (
 )
 
 WORKBOOK = "xl/workbook.xml"
+STRINGS, STYLES = "xl/sharedstrings.xml", "xl/styles.xml"
+"""As names are compared."""
 RELATIONS = "xl/_rels/workbook.xml.rels"
 _END = struct.Struct("<4s4xHHLL2x")
 _END_MARK = b"PK\x05\x06"
@@ -88,9 +90,14 @@ class Unpacker:
             raise Damaged from error
 
 
+def fold_name(name: str) -> str:
+    """Answers the name of a member as readers compare it that know neither case nor the kind of slash."""
+    return name.lower().replace("\\", "/")
+
+
 def index_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Answers members by name; raises Damaged where two names are one to a reader that ignores case."""
     members = {info.filename: info for info in archive.infolist()}
-    if len({name.lower() for name in members}) != len(archive.infolist()):
+    if len({fold_name(name) for name in members}) != len(archive.infolist()):
         raise Damaged
     return members

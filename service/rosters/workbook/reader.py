@@ -168,4 +168,4 @@ def _mark_valueless(table: TableRows, facts: SheetFacts, layout: Layout) -> None
 def _list_hidden(table: TableRows, facts: SheetFacts, layout: Layout) -> list[int]:
     """Answers the rows that the sender did not see; for a hidden sheet that of the header stands for all."""
     lines = [line for part in table.parts for line in part.line.tolist()] if facts.hidden_rows else []
-    return [*([layout.first_line - 1] if facts.is_hidden else []), *(n for n in lines if n in facts.hidden_rows)]
+    return [*([layout.first_line - 1] if facts.is_hidden else []), *(n for n in lines if facts.hides_row(n))]

@@ -8,15 +8,35 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
+from zipfile import ZipInfo
 
-from service.rosters.limits import MAX_SHEET_CELLS, TooLarge
-from service.rosters.workbook.archive import RELATIONS, WORKBOOK, Damaged, Unpacker, index_members, open_archive
+from service.rosters.limits import (
+    FREE_SHEET_CELLS,
+    MAX_EMPTINESS,
+    MAX_EXPANDED_BYTES,
+    MAX_ODD_CELLS,
+    MAX_SHEET_CELLS,
+    TooLarge,
+)
+from service.rosters.workbook.archive import (
+    RELATIONS,
+    STRINGS,
+    STYLES,
+    WORKBOOK,
+    Damaged,
+    Unpacker,
+    fold_name,
+    index_members,
+    open_archive,
+)
+from service.rosters.workbook.elements import Attributes, Nesting, list_elements, walk_elements
+from service.rosters.workbook.strings import check_shared_text, measure_strings
 
-Attributes = Mapping[str, str]
 _CELL = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _TRUE = frozenset({"1", "true"})
 _NO_HEIGHT = frozenset({"0", "0.0"})
@@ -28,9 +48,18 @@ class SheetFacts:
     """One sheet: hidden rows, and the cells (row, column; both from 1) that have an error or no stored value."""
 
     is_hidden: bool = False
-    hidden_rows: set[int] = field(default_factory=set)
+    hidden_rows: bytearray = field(default_factory=bytearray)
     error_cells: set[tuple[int, int]] = field(default_factory=set)
     valueless_cells: set[tuple[int, int]] = field(default_factory=set)
+
+    def hide_row(self, row: int) -> None:
+        """Marks a row as hidden: a byte for each row, as any number of them may be."""
+        self.hidden_rows.extend(bytes(max(0, row + 1 - len(self.hidden_rows))))
+        self.hidden_rows[row] = 1
+
+    def hides_row(self, row: int) -> bool:
+        """Answers whether the row is hidden."""
+        return row < len(self.hidden_rows) and self.hidden_rows[row] == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +80,8 @@ class _SheetScanner:
 
     def __init__(self, parser: expat.XMLParserType) -> None:
         self.facts = SheetFacts()
+        self.nesting = Nesting(parser)
+        self.shared_cells = 0
         self._parser = parser
         self._row = self._column = 0
         self._cells = 0
@@ -60,6 +91,10 @@ class _SheetScanner:
 
     def take(self, name: str, attributes: Attributes) -> None:
         """Takes the start of one element; raises TooLarge and Damaged."""
+        names = self.nesting.names
+        if name in names:
+            self.nesting.again += 1
+        names.add(name)
         kind = name.rpartition(":")[2]
         if kind == "c":
             self.close_cell()
@@ -76,7 +111,7 @@ class _SheetScanner:
     def close_cell(self) -> None:
         """Notes the cell before: a formula that no value followed."""
         if self._open_formula:
-            self.facts.valueless_cells.add((self._row, self._column))
+            self._add_odd(self.facts.valueless_cells)
             self._open_formula = False
             self._parser.CharacterDataHandler = None
 
@@ -85,18 +120,27 @@ class _SheetScanner:
             self._open_formula = False
             self._parser.CharacterDataHandler = None
 
+    def _add_odd(self, cells: set[tuple[int, int]]) -> None:
+        cells.add((self._row, self._column))
+        if len(cells) > MAX_ODD_CELLS:
+            raise TooLarge
+
     def check_extent(self) -> None:
-        """Raises TooLarge for a rectangle that nobody could hold in memory."""
+        """Raises TooLarge for a rectangle that nobody could hold in memory, or that hardly anything is in."""
         height, width = self._last[0] - self._first[0] + 1, self._last[1] - self._first[1] + 1
         if self._cells and (self._last[0] * self._last[1] > MAX_SHEET_CELLS or height * width > MAX_SHEET_CELLS):
+            raise TooLarge
+        if height * width > max(FREE_SHEET_CELLS, MAX_EMPTINESS * self._cells):
             raise TooLarge
 
     def _take_row(self, attributes: Attributes) -> None:
         text = attributes.get("r")
         self._row = _read_number(text) if text is not None else self._row + 1
         self._column = 0
+        if self._row > _LAST_ROW:
+            raise TooLarge
         if attributes.get("hidden") in _TRUE or attributes.get("ht") in _NO_HEIGHT:
-            self.facts.hidden_rows.add(self._row)
+            self.facts.hide_row(self._row)
 
     def _take_cell(self, attributes: Attributes) -> None:
         self._cells += 1
@@ -112,83 +156,88 @@ class _SheetScanner:
             raise TooLarge
         self._first = min(self._first[0], self._row), min(self._first[1], self._column)
         self._last = max(self._last[0], self._row), max(self._last[1], self._column)
-        self._is_text = attributes.get("t") == "str"
-        if attributes.get("t") == "e":
-            self.facts.error_cells.add((self._row, self._column))
+        kind = attributes.get("t")
+        self._is_text = kind == "str"
+        self.shared_cells += kind == "s"
+        if kind == "e":
+            self._add_odd(self.facts.error_cells)
 
 
 def survey_workbook(path: Path) -> dict[str, SheetFacts]:
     """Answers the worksheets by name, in their order; raises Damaged and TooLarge."""
     with open_archive(path) as archive:
         members = index_members(archive)
-        unpacker = Unpacker(archive, path.stat().st_size)
         if WORKBOOK not in members or RELATIONS not in members:
             raise Damaged
+        unpacker = Unpacker(archive, path.stat().st_size)
         listed = _list_sheets(unpacker.iter_chunks(members.pop(WORKBOOK)))
         targets = _list_targets(unpacker.iter_chunks(members.pop(RELATIONS)))
         facts: dict[str, SheetFacts] = {}
+        shared_cells, sheets = 0, []
         for sheet in listed:
             member = members.pop(targets.get(sheet.relation, ""), None)
             if member is None or sheet.name in facts:
                 raise Damaged
-            facts[sheet.name] = _scan_sheet(unpacker.iter_chunks(member), sheet.is_hidden)
-        for member in members.values():  # the rest is only counted
-            for _ in unpacker.iter_chunks(member):
-                pass
+            scanner = _scan_sheet(unpacker.iter_chunks(member))
+            facts[sheet.name] = scanner.facts
+            scanner.facts.is_hidden = sheet.is_hidden
+            shared_cells += scanner.shared_cells
+            sheets.append(member)
+        lengths = _look_through(unpacker, members)
+        if shared_cells * max(lengths, default=0) > MAX_EXPANDED_BYTES:
+            again = Unpacker(archive, path.stat().st_size)
+            check_shared_text((again.iter_chunks(member) for member in sheets), lengths)
     return facts
+
+
+def _look_through(unpacker: Unpacker, members: dict[str, ZipInfo]) -> array[int]:
+    """Answers how long the shared strings are; all other members are only counted, and of styles their elements."""
+    lengths = array("Q")
+    for name, member in members.items():
+        chunks = unpacker.iter_chunks(member)
+        if fold_name(name) == STRINGS:
+            lengths = measure_strings(chunks)
+        elif fold_name(name) == STYLES:
+            list_elements(chunks, lambda _, __: None)
+        else:
+            for _ in chunks:
+                pass
+    return lengths
 
 
 def _list_sheets(chunks: Iterable[bytes]) -> list[_Listed]:
     sheets: list[_Listed] = []
 
-    def take(name: str, attributes: Attributes) -> None:
-        if name.rpartition(":")[2] == "sheet":
+    def take(kind: str, attributes: Attributes) -> None:
+        if kind == "sheet":
             relation = next((text for key, text in attributes.items() if key.rpartition(":")[2] == "id"), "")
             hidden = attributes.get("state", "visible") != "visible"
             sheets.append(_Listed(attributes.get("name", ""), relation, hidden))
 
-    _parse(chunks, take)
+    list_elements(chunks, take)
     return sheets
 
 
 def _list_targets(chunks: Iterable[bytes]) -> dict[str, str]:
     targets: dict[str, str] = {}
 
-    def take(name: str, attributes: Attributes) -> None:
-        if name.rpartition(":")[2] == "Relationship":
+    def take(kind: str, attributes: Attributes) -> None:
+        if kind == "Relationship":
             path = posixpath.join("/xl", attributes.get("Target", ""))
             targets[attributes.get("Id", "")] = posixpath.normpath(path).lstrip("/")
 
-    _parse(chunks, take)
+    list_elements(chunks, take)
     return targets
 
 
-def _scan_sheet(chunks: Iterable[bytes], is_hidden: bool) -> SheetFacts:
+def _scan_sheet(chunks: Iterable[bytes]) -> _SheetScanner:
     parser = expat.ParserCreate()
     scanner = _SheetScanner(parser)
-    _parse(chunks, scanner.take, parser)
+    parser.StartElementHandler = scanner.take
+    walk_elements(chunks, parser, scanner.nesting)
     scanner.close_cell()
     scanner.check_extent()
-    scanner.facts.is_hidden = is_hidden
-    return scanner.facts
-
-
-def _parse(
-    chunks: Iterable[bytes], take: Callable[[str, Attributes], None], parser: expat.XMLParserType | None = None
-) -> None:
-    parser = parser or expat.ParserCreate()
-    parser.StartElementHandler = take
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    try:
-        for chunk in chunks:
-            parser.Parse(chunk, False)
-        parser.Parse(b"", True)
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two for encodings that are none
-        raise Damaged from error
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise Damaged
+    return scanner
 
 
 def _read_number(text: str) -> int:

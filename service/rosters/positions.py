@@ -1,4 +1,4 @@
-"""What a message or batch is called in a report: its control id, unless that cannot be shown."""
+"""What a message, a batch or a file of a set is called in a report: by its own name, unless that cannot be shown."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _HICN_OR_SSN = re.compile(r"(?<![0-9])(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{9}[A-Z
 _NO_SEPARATORS = str.maketrans("", "", DISPLAY_SEPARATORS)
 
 
-def choose_position(control_id: str, otherwise: str) -> str:
-    """Answers the control id (MSH-10, BHS-11, FHS-11) if it is short, printable and holds no number of a patient."""
-    if not control_id or len(control_id) > _LONGEST or not control_id.isprintable():
+def choose_position(name: str, otherwise: str) -> str:
+    """Answers a control id (MSH-10, BHS-11, FHS-11) or file name if it is short, printable and no patient's number."""
+    if not name or len(name) > _LONGEST or not name.isprintable():
         return otherwise
-    upper = control_id.upper()
+    upper = name.upper()
     if _HICN_OR_SSN.search(upper) or _MBI.search(upper.translate(_NO_SEPARATORS)):
         return otherwise
-    return control_id
+    return name

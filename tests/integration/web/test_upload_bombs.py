@@ -1,0 +1,81 @@
+"""Files made to exhaust a reader end as rejected deliveries or are never taken in, and cost others nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from bombs import BOMBS
+from measuring import read_memory
+from web_stage import FEED, FIRST_ROSTER, Stage, write_roster
+
+from service.web.security import UPLOAD_LIMIT
+
+ADDRESS = f"/api/v1/feeds/{FEED}/deliveries"
+CPU_SECONDS = 4.0
+"""Two for the reader, which has a test of its own, and as much for sealing, hashing and opening 64 MiB."""
+GROWTH_BYTES = 64 << 20
+NAMES = [
+    "count of strings",
+    "nested zip", "gzip of zeros", "shared string", "hardly filled rectangle", "row of a million columns",
+    "line of 100 MB", "line of 60 MB behind a row", "json depth", "integer of a million digits",
+    "keys that are read over", "million laughs", "file entity", "url entity", "entities in a sheet", "nul bytes",
+    "utf-16 of lines", "lone returns", "message of many segments",
+]  # fmt: skip
+"""One of each kind; all of them are read in the test of the readers."""
+
+
+def post(stage: Stage, path: Path) -> tuple[int, dict[str, object]]:
+    """Post a file as a machine does, wait until it has been read, and answer the status and what became of it."""
+    with path.open("rb") as stream:
+        answer = stage.browse().post(
+            ADDRESS, input_stream=stream, content_length=path.stat().st_size, headers=stage.bearer("feeder")
+        )
+    stage.settle()
+    if answer.status_code != 202:
+        return answer.status_code, answer.json or {}
+    followed = stage.browse().get(answer.headers["Location"], headers=stage.bearer("feeder"))
+    return answer.status_code, followed.json or {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bomb_is_not_taken_in_or_rejected_with_its_reason(stage: Stage, tmp_path: Path, name: str) -> None:
+    build, error = BOMBS[name]
+    path = tmp_path / "roster"
+    path.write_bytes(build())
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    before, start = read_memory("VmRSS"), time.process_time()
+    status, found = post(stage, path)
+    spent, growth = time.process_time() - start, read_memory("VmHWM") - before
+    if path.stat().st_size > UPLOAD_LIMIT:
+        assert (status, found["code"]) == (413, "request_entity_too_large")
+    else:
+        assert (status, found["state"], found["file_error"]) == (202, "rejected", error)
+        assert (found["present_count"], found["remove_count"]) == (0, 0)
+    assert spent < CPU_SECONDS
+    assert growth < GROWTH_BYTES
+
+
+POISON = {
+    "a count that no column holds": (b'{"count":10000000000000000000000,"pairs":[]}', "held"),
+    "a trailer with an NPI": (b"mbi,npi\n1S00E00AA00,3905293015\nTotal,3905293015\n", "held"),
+    "a sequence that no index holds": (b'{"sequence":"' + b"7" * 3_000 + b'","pairs":[]}', "rejected"),
+    "a sequence that no database holds": (b'{"sequence":"\\u0000","pairs":[]}', "rejected"),
+    "a year that no calendar has": (
+        b'{"resourceType":"Group","member":[{"entity":{},"period":{"end":"9999999999"}}]}',
+        "held",
+    ),
+    "a total that no column holds": (b'{"resourceType":"Bundle","total":10000000000000000000000,"entry":[]}', "held"),
+}
+"""Files that once ended in an exception while they were read: they stayed waiting, with all that came behind them."""
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_no_file_keeps_those_behind_it_waiting(stage: Stage, tmp_path: Path, name: str) -> None:
+    content, state = POISON[name]
+    path = tmp_path / "roster"
+    path.write_bytes(content)
+    assert post(stage, path)[1]["state"] == state
+    path.write_bytes(write_roster(FIRST_ROSTER))
+    assert post(stage, path)[1]["state"] == "accepted"
