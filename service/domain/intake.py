@@ -51,7 +51,8 @@ class FileFacts:
     `sequence_taken` says that another delivery has the number; `odd_patients` have rows that differ, or more than five
     practitioners; `unknown_npis` are practitioners whom the organisation has never named; `shared_patients` is the
     estimated number of patients who are also on the roster of the one other organisation that has most of them;
-    `joined_patients` would be one with another patient by a changed MBI although one file lists them both.
+    `joined_patients` would be one with another patient by a changed MBI although one file lists them both, or have
+    another new MBI than was told before.
     """
 
     file_error: str | None
@@ -326,7 +327,7 @@ def _doubt_joined(facts: FileFacts, history: History, settings: FeedSettings) ->
     n = facts.joined_patients
     if not n:
         return None
-    reason = f"{_count(n, 'changed MBI')} would make one patient of two whom the same roster lists."
+    reason = f"{_count(n, 'changed MBI')} would join two patients of one roster, or differ from what was told before."
     return Doubt("joined_patients", Level.HOLD, reason)
 
 

@@ -135,15 +135,16 @@ def is_sequence_taken(connection: Connection, organization_id: str, opened: Read
 
 
 def _count_joined(connection: Connection, organization_id: str, opened: Reading) -> int:
-    """Count the changed MBIs, not recorded yet, whose former and new number one and the same delivery lists."""
+    """Count the changed MBIs whose former and new number one delivery lists, or whose new number was another before."""
     if not opened.reading.mbi_changes:
         return 0
     current = resolve_renames(find_renames(connection, opened.keys, organization_id))
     told = {pair for pair in opened.reading.mbi_changes if current.get(pair[0]) != pair[1]}
+    otherwise = {pair for pair in told if pair[0] in current}
     known = find_patients_by_mbi(connection, opened.keys, organization_id, {mbi for pair in told for mbi in pair})
-    both = [(pack_mbi(former), pack_mbi(new)) for former, new in told if former in known and new in known]
+    both = [(pack_mbi(former), pack_mbi(new)) for former, new in told - otherwise if former in known and new in known]
     if not both:
-        return 0
+        return len(otherwise)
     listed: dict[int, set[int]] = defaultdict(set)
     asked = np.unique(np.array(both, np.uint64))
     for panel in load_claims(connection, opened.keys, organization_id):
@@ -151,7 +152,7 @@ def _count_joined(connection: Connection, organization_id: str, opened: Reading)
         pairs = zip(panel.columns.mbi[is_asked].tolist(), panel.columns.delivery[is_asked].tolist(), strict=True)
         for code, delivery in pairs:
             listed[code].add(delivery)
-    return sum(bool(listed[former] & listed[new]) for former, new in both if former != new)
+    return len(otherwise) + sum(bool(listed[former] & listed[new]) for former, new in both if former != new)
 
 
 def _count_odd(reading: RosterReading) -> int:

@@ -154,3 +154,10 @@ def test_a_number_that_the_roster_knew_before_the_message_does_not(told: Practic
     told.send_roster({ADA: AFTER, "3990000010": range(20, 26)})
     tell_change(told)
     assert list_wanted(told) == {build_mbi(n) for n in AFTER}
+
+
+def test_another_new_number_than_was_told_before_waits_for_a_person(told: Practice) -> None:
+    tell_change(told)
+    delivery = told.deliver(write_change(FORMER, PRESENT + 1, "M2"), feed="adt")
+    assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
+    assert told.deliver(write_change(PRESENT, PRESENT + 2, "M3"), feed="adt").state == "accepted"
