@@ -227,12 +227,17 @@ def _open(options: EmulatorOptions) -> Emulator:
 
 
 def serve_forever(options: EmulatorOptions) -> None:
-    """Serve until SIGTERM or SIGINT; says its address in one line."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    with _open(options) as emulator:
-        bases = f"v1 at {emulator.v1_url}, v2 at {emulator.v2_url}, preview at {emulator.preview_url}"
-        sys.stdout.write(f"DPC emulator listening on {emulator.base_url} ({bases})\n")
-        sys.stdout.flush()
-        ended.wait()
+    """Serve until SIGTERM or SIGINT; says its address in one line.
+
+    The signals are waited for, not handled: a handler that sets an event can come while the event's own lock is held.
+    """
+    ends = {signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    try:
+        with _open(options) as emulator:
+            bases = f"v1 at {emulator.v1_url}, v2 at {emulator.v2_url}, preview at {emulator.preview_url}"
+            sys.stdout.write(f"DPC emulator listening on {emulator.base_url} ({bases})\n")
+            sys.stdout.flush()
+            signal.sigwait(ends)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
