@@ -221,7 +221,9 @@ def _serve_on(console: Console, address: str, story: Story) -> None:
         for line in lines:
             console.print(Text(line), soft_wrap=True)
         sys.stdout.flush()
-        threading.Event().wait()
+        ended = threading.Event()
+        while not ended.wait(1):  # wakes up to notice a signal that was delivered to another thread
+            pass
     except KeyboardInterrupt:
         console.print("Ending.")
 

@@ -229,7 +229,8 @@ def _open(options: EmulatorOptions) -> Emulator:
 def serve_forever(options: EmulatorOptions) -> None:
     """Serve until SIGTERM or SIGINT; says its address in one line.
 
-    The signals are waited for, not handled: a handler that sets an event can come while the event's own lock is held.
+    The signals are blocked in every thread and waited for: one that is delivered to another thread does not wake a main
+    thread that waits for a lock, and its handler would never run.
     """
     ends = {signal.SIGTERM, signal.SIGINT}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
