@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.rosters.columns.evaluate import ENDED, NO_ROW, PRESENT, REMOVE, Judged
-from service.rosters.columns.kernels import NO_MBI, Rows
+from service.rosters.columns.kernels import CHUNK, NO_MBI, Rows
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.reading import ALL_PRACTITIONERS, Columns
 
 _NO_ROWS = np.empty(0, np.intp)
-_HASH_BITS = 20
-_FEW_ROWS, _FEW_HASH_BITS = 4_096, 14
+_HASH_BITS = 32
+_MARK_BITS = 20
+_FEW_ROWS = 4_096
 _ROWS_AT_A_TIME = 1 << 18
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: spreads neighbouring codes
 Verdicts = NDArray[np.uint8]
@@ -201,32 +202,48 @@ def _find_rows(chosen: NDArray[np.bool_]) -> Rows:
 def _find_repeated(mbi: NDArray[np.uint64], chosen: Rows) -> Rows:
     """Answers, in order, the places of those chosen rows whose value occurs more than once among them.
 
-    One sort of values finds the repeated ones, a small table of hashes their rows; what it lets through too much
-    is sieved exactly. At most eight bytes a row are taken at a time.
+    One sort of short hashes finds those that occur again, a small table of them lets few rows through, and these are
+    compared exactly. Four bytes a row are taken; hashing twice is cheaper than to keep the hashes beside their order.
     """
-    ordered = mbi[chosen]
+    if len(chosen) <= _FEW_ROWS:
+        return _keep_repeated(mbi, chosen, np.arange(len(chosen), dtype=np.int32))
+    ordered = np.empty(len(chosen), np.uint32)
+    for start, hashes in _iter_hashes(mbi, chosen):
+        ordered[start : start + len(hashes)] = hashes
     ordered.sort()
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     del ordered
     if not len(repeated):
         return _NO_ROWS
-    bits = _HASH_BITS if len(chosen) > _FEW_ROWS else _FEW_HASH_BITS
-    marked = np.zeros(1 << bits, np.bool_)
-    marked[_hash_codes(repeated, bits)] = True
+    beyond = np.uint32(_HASH_BITS - _MARK_BITS)
+    marked = np.zeros(1 << _MARK_BITS, np.bool_)
+    marked[repeated >> beyond] = True
     found = []
-    for start in range(0, len(chosen), _ROWS_AT_A_TIME):
-        values = mbi[chosen[start : start + _ROWS_AT_A_TIME]]
-        places = np.flatnonzero(marked[_hash_codes(values, bits)])
-        values = values[places]
-        nearest = np.minimum(np.searchsorted(repeated, values), len(repeated) - 1)
-        found.append(places[repeated[nearest] == values] + start)
-    return np.concatenate(found)
+    for start, hashes in _iter_hashes(mbi, chosen):
+        places = np.flatnonzero(marked.take(hashes >> beyond, mode="clip"))
+        nearest = np.minimum(np.searchsorted(repeated, hashes[places]), len(repeated) - 1)
+        found.append(places[repeated[nearest] == hashes[places]] + start)
+    return _keep_repeated(mbi, chosen, np.concatenate(found))
 
 
-def _hash_codes(mbi: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
-    hashes = mbi * _HASH_FACTOR
-    hashes >>= np.uint64(64 - bits)
-    return hashes
+def _iter_hashes(mbi: NDArray[np.uint64], chosen: Rows) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """Yields hashes of the chosen values, so many at a time that they stay in the second-level cache."""
+    for start in range(0, len(chosen), CHUNK):
+        values = mbi.take(chosen[start : start + CHUNK], mode="clip")
+        values *= _HASH_FACTOR
+        values >>= np.uint64(64 - _HASH_BITS)
+        yield start, values.astype(np.uint32)
+
+
+def _keep_repeated(mbi: NDArray[np.uint64], chosen: Rows, places: Rows) -> Rows:
+    """Answers those of a few places whose values do occur more than once."""
+    values = mbi[chosen[places]]
+    order = np.argsort(values)
+    same = values[order[1:]] == values[order[:-1]]
+    again = np.zeros(len(places), np.bool_)
+    again[order[1:][same]] = True
+    again[order[:-1][same]] = True
+    return places[again]
 
 
 def _find_further(mbi: NDArray[np.uint64], chosen: Rows, firsts: Rows) -> Rows:
@@ -249,8 +266,8 @@ def _draw_columns(rows: Judged, chosen: Rows) -> Columns:
     """
     for start in range(0, len(chosen), _ROWS_AT_A_TIME):
         places = chosen[start : start + _ROWS_AT_A_TIME]
-        rows.npi[start : start + len(places)] = rows.npi[places]
-    return Columns(rows.mbi[chosen], rows.npi[: len(chosen)], rows.line[chosen])
+        rows.npi[start : start + len(places)] = rows.npi.take(places)
+    return Columns(rows.mbi.take(chosen), rows.npi[: len(chosen)], rows.line.take(chosen))
 
 
 def _list_protected(rows: Judged, verdict: Verdicts, ragged: Ragged) -> NDArray[np.uint64]:

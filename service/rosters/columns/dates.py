@@ -6,37 +6,38 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.rosters.columns.kernels import CHUNK, gather_fixed, sum_tables, view_strings
+from service.rosters.columns.fixed import Matrix, SumTables, gather_fixed
+from service.rosters.columns.kernels import CHUNK, view_strings
 from service.rosters.findings import CODE_INDEX
 from service.rosters.values import read_birth_date
 
 _WIDTH = 10
-_BAD = 1 << 40
+_MONTHS_AND_DAYS = (1 << 14) - 1
+_YEAR = _MONTHS_AND_DAYS + 1
 
 
-def _build_tables(shape: str) -> NDArray[np.int64]:
-    """Answers a (10, 256) table whose entries sum to yyyymmdd; `shape` is like YYYY-MM-DD."""
-    tables = np.full((_WIDTH, 256), _BAD, np.int64)
-    weights = {"Y": 10_000_000, "M": 1_000, "D": 10}
-    for position, kind in enumerate(shape):
+def _build_sums(shape: str) -> SumTables:
+    """Answers tables whose values sum to the year above bit 14 and mmdd below it; `shape` is like YYYY-MM-DD."""
+    values: list[dict[str, int]] = []
+    weights = {"Y": 1_000 * _YEAR, "M": 1_000, "D": 10}
+    for kind in shape:
         if kind not in weights:
-            tables[position, ord(kind)] = 0
+            values.append({kind: 0})
             continue
-        for digit in range(10):
-            tables[position, ord("0") + digit] = digit * weights[kind]
+        values.append({str(digit): digit * weights[kind] for digit in range(10)})
         weights[kind] //= 10
-    return tables
+    return SumTables(values)
 
 
 def _build_days() -> NDArray[np.bool_]:
-    """Answers which of 0000 .. 9999, read as mmdd, are days of a common year."""
-    days = np.zeros(10_000, np.bool_)
+    """Answers which numbers, read as mmdd, are days of a common year."""
+    days = np.zeros(_MONTHS_AND_DAYS + 1, np.bool_)
     for month, last in enumerate((31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), start=1):
         days[month * 100 + 1 : month * 100 + last + 1] = True
     return days
 
 
-_TABLES = (_build_tables("YYYY-MM-DD"), _build_tables("MM/DD/YYYY"))
+_YEAR_FIRST, _MONTH_FIRST = _build_sums("YYYY-MM-DD"), _build_sums("MM/DD/YYYY")
 _DAYS = _build_days()
 
 
@@ -60,17 +61,15 @@ def find_unusual_dates(cells: pa.StringArray) -> NDArray[np.intp]:
     usual = np.zeros(len(cells), np.bool_)
     for start in range(0, len(cells), CHUNK):
         stop = min(start + CHUNK, len(cells))
-        matrix, fits = gather_fixed(offsets[start : stop + 1], content, _WIDTH)
-        usual[start:stop] = _is_date(matrix, _TABLES[0]) & fits
+        text = gather_fixed(offsets[start : stop + 1], content, _WIDTH)
+        usual[start:stop] = _are_dates(text, _YEAR_FIRST)
         if np.count_nonzero(usual[start:stop]) * 2 < stop - start:
-            usual[start:stop] |= _is_date(matrix, _TABLES[1]) & fits
+            usual[start:stop] |= _are_dates(text, _MONTH_FIRST)
     return np.flatnonzero(~usual)
 
 
-def _is_date(matrix: NDArray[np.uint8], tables: NDArray[np.int64]) -> NDArray[np.bool_]:
-    total = sum_tables(matrix, tables)
-    good = total < _BAD
-    np.putmask(total, ~good, 0)
-    good &= _DAYS.take(total % 10_000)
-    good &= total >= 10_000
+def _are_dates(text: Matrix, sums: SumTables) -> NDArray[np.bool_]:
+    dates = sums.sum(text)
+    good = _DAYS.take(dates & _MONTHS_AND_DAYS)
+    good &= dates >= _YEAR
     return good

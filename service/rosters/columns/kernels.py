@@ -17,9 +17,7 @@ from service.domain.identifiers import (
     STRICT_ALPHABETS,
     Environment,
 )
-
-Matrix = NDArray[np.uint8]
-"""One row of bytes per cell."""
+from service.rosters.columns.fixed import Matrix, SumTables, gather_fixed
 
 Rows = NDArray[np.signedinteger[Any]]
 """Places of rows; 32 bits where there is one for every row."""
@@ -31,53 +29,43 @@ NO_NPI = np.int64(-1)
 
 MBI_WIDTH = MBI_LENGTH
 NPI_WIDTH = 10
-FEW = 64
+FEW = 32
 """Up to so many cells are read one by one, which is quicker there."""
 CHUNK = 32_768
 """Rows per pass, so that temporaries stay in the second-level cache."""
 
-_BAD_MBI = 1 << 58  # eleven of them stay below 2**63, so that a bad character never wraps into a valid key
-_BAD_NPI = 1 << 56
 _LUHN_SHIFT = 40
 _NPI_MASK = (1 << _LUHN_SHIFT) - 1
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _LUHN_OF_PREFIX = 24
+_LUHN_FITS = np.array([(total + _LUHN_OF_PREFIX) % 10 == 0 for total in range(128)])
+"""By the sum of the digits; the first one, which stands for no number at all as well, is False."""
 
 _RADIX = np.array([len(alphabet) for alphabet in LOOSE_ALPHABETS], np.uint64)
 _CHARS = tuple(np.frombuffer(alphabet.encode(), np.uint8) for alphabet in LOOSE_ALPHABETS)
 
 
-def build_mbi_tables(environment: Environment) -> NDArray[np.int64]:
-    """Answers an (11, 256) table whose entries sum to the packed MBI, or to 2**58 and more for a bad one."""
-    return _build_tables(SANDBOX_ALPHABETS if environment is Environment.SANDBOX else STRICT_ALPHABETS)
-
-
 @cache
-def _build_tables(alphabets: tuple[str, ...]) -> NDArray[np.int64]:
-    tables = np.full((MBI_WIDTH, 256), _BAD_MBI, np.int64)
+def _build_mbi_sums(alphabets: tuple[str, ...]) -> SumTables:
+    """Answers tables whose values sum to the packed MBI."""
+    values: list[dict[str, int]] = []
     weight = 1
-    for position in reversed(range(MBI_WIDTH)):
-        loose = LOOSE_ALPHABETS[position]
-        for char in alphabets[position]:
-            tables[position, ord(char)] = loose.index(char) * weight
+    for alphabet, loose in zip(reversed(alphabets), reversed(LOOSE_ALPHABETS), strict=True):
+        values.append({char: loose.index(char) * weight for char in alphabet})
         weight *= len(loose)
-    return tables
+    return SumTables(values[::-1])
 
 
 @cache
-def build_npi_tables(environment: Environment) -> NDArray[np.int64]:
-    """Answers a (10, 256) table whose entries sum to the number with its Luhn sum above bit 40."""
-    tables = np.full((NPI_WIDTH, 256), _BAD_NPI, np.int64)
+def _build_npi_sums(environment: Environment) -> SumTables:
+    """Answers tables whose values sum to the number with its Luhn sum above bit 40."""
+    values: list[dict[str, int]] = []
     for position in range(NPI_WIDTH):
         digits = (1, 2) if position == 0 and environment is Environment.PRODUCTION else range(10)
-        for digit in digits:
-            luhn = _LUHN_DOUBLED[digit] if position % 2 == 0 else digit
-            value = digit * 10 ** (NPI_WIDTH - 1 - position)
-            tables[position, ord("0") + digit] = value + (luhn << _LUHN_SHIFT)
-    return tables
-
-
-_LUHN_FITS = np.array([(total + _LUHN_OF_PREFIX) % 10 == 0 for total in range(128)])
+        weight = 10 ** (NPI_WIDTH - 1 - position)
+        luhn = _LUHN_DOUBLED if position % 2 == 0 else range(10)
+        values.append({str(digit): digit * weight + (luhn[digit] << _LUHN_SHIFT) for digit in digits})
+    return SumTables(values)
 
 
 def pack_mbi_column(cells: pa.StringArray, environment: Environment) -> NDArray[np.uint64]:
@@ -85,11 +73,8 @@ def pack_mbi_column(cells: pa.StringArray, environment: Environment) -> NDArray[
     packed = np.empty(len(cells), np.uint64)
     offsets, content = view_strings(cells)
     for start in range(0, len(cells), CHUNK):
-        stop = min(start + CHUNK, len(cells))
-        matrix, fits = gather_fixed(offsets[start : stop + 1], content, MBI_WIDTH)
-        part = pack_mbi_matrix(matrix, environment)
-        np.putmask(part, ~fits, NO_MBI)
-        packed[start:stop] = part
+        part = packed[start : start + CHUNK]
+        pack_mbi_matrix(gather_fixed(offsets[start : start + CHUNK + 1], content, MBI_WIDTH), environment, part)
     return packed
 
 
@@ -98,26 +83,25 @@ def read_npi_column(cells: pa.StringArray, environment: Environment) -> NDArray[
     npis = np.empty(len(cells), np.int64)
     offsets, content = view_strings(cells)
     for start in range(0, len(cells), CHUNK):
-        stop = min(start + CHUNK, len(cells))
-        matrix, fits = gather_fixed(offsets[start : stop + 1], content, NPI_WIDTH)
-        part = read_npi_matrix(matrix, environment)
-        np.putmask(part, ~fits, NO_NPI)
-        npis[start:stop] = part
+        part = npis[start : start + CHUNK]
+        read_npi_matrix(gather_fixed(offsets[start : start + CHUNK + 1], content, NPI_WIDTH), environment, part)
     return npis
 
 
-def pack_mbi_matrix(text: Matrix, environment: Environment) -> NDArray[np.uint64]:
+def pack_mbi_matrix(
+    text: Matrix, environment: Environment, out: NDArray[np.uint64] | None = None
+) -> NDArray[np.uint64]:
     """Answers the packed MBI of each row of eleven bytes, `NO_MBI` for one that is not allowed."""
-    sums = sum_tables(text, build_mbi_tables(environment))
-    np.putmask(sums, sums >= _BAD_MBI, -1)
+    alphabets = SANDBOX_ALPHABETS if environment is Environment.SANDBOX else STRICT_ALPHABETS
+    sums = _build_mbi_sums(alphabets).sum(text, None if out is None else out.view(np.int64))
+    np.putmask(sums, sums < 0, -1)
     return sums.view(np.uint64)
 
 
-def read_npi_matrix(text: Matrix, environment: Environment) -> NDArray[np.int64]:
+def read_npi_matrix(text: Matrix, environment: Environment, out: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """Answers the NPI of each row of ten bytes, `NO_NPI` for one that is not allowed."""
-    sums = sum_tables(text, build_npi_tables(environment))
-    bad = sums >= _BAD_NPI
-    bad |= ~_LUHN_FITS.take(sums >> _LUHN_SHIFT, mode="clip")
+    sums = _build_npi_sums(environment).sum(text, out)
+    bad = ~_LUHN_FITS.take(sums >> _LUHN_SHIFT, mode="clip")
     sums &= _NPI_MASK
     np.putmask(sums, bad, NO_NPI)
     return sums
@@ -125,12 +109,12 @@ def read_npi_matrix(text: Matrix, environment: Environment) -> NDArray[np.int64]
 
 def find_loose_mbis(text: Matrix) -> NDArray[np.bool_]:
     """Answers which rows of eleven bytes are MBI-shaped."""
-    return sum_tables(text, _build_tables(LOOSE_ALPHABETS)) < _BAD_MBI
+    return _build_mbi_sums(LOOSE_ALPHABETS).sum(text) >= 0
 
 
 def find_strict_mbis(text: Matrix) -> NDArray[np.bool_]:
     """Answers which rows of eleven bytes CMS could have issued to a person."""
-    return sum_tables(text, _build_tables(STRICT_ALPHABETS)) < _BAD_MBI
+    return _build_mbi_sums(STRICT_ALPHABETS).sum(text) >= 0
 
 
 def unpack_codes(codes: NDArray[np.uint64]) -> list[str]:
@@ -165,35 +149,14 @@ def take_texts(cells: pa.Array[pa.StringScalar], rows: Rows) -> list[str]:
 def number_texts(cells: pa.Array[pa.StringScalar], rows: Rows) -> NDArray[np.signedinteger[Any]]:
     """Answers a number for each of some rows of a column, the same for the same text; none is a blank text."""
     if len(rows) > FEW:
-        return cells.take(rows).fill_null("").dictionary_encode().indices.to_numpy()
+        return number_column(cells.take(rows))
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(text, len(numbers)) for text in take_texts(cells, rows)], np.int32)
 
 
-def gather_fixed(
-    offsets: NDArray[np.int32], content: NDArray[np.uint8], width: int
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Answers a (rows, width) matrix of cell bytes and which cells have that width; other rows are arbitrary."""
-    count = len(offsets) - 1
-    fits = np.diff(offsets) == width
-    if fits.all():
-        start = int(offsets[0]) if count else 0
-        return content[start : start + count * width].reshape(count, width), fits
-    if len(content) < width:
-        return np.zeros((count, width), np.uint8), fits
-    windows: NDArray[np.void] = np.ndarray((len(content) - width + 1,), dtype=f"V{width}", buffer=content, strides=(1,))
-    starts = np.where(fits, offsets[:-1], 0)
-    return windows[starts].view(np.uint8).reshape(count, width), fits
-
-
-def sum_tables(text: Matrix, tables: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Answers per row the sum of its bytes' table entries."""
-    total: NDArray[np.int64] = tables[0].take(text[:, 0])
-    term = np.empty(len(text), np.int64)
-    for position in range(1, len(tables)):
-        tables[position].take(text[:, position], out=term, mode="clip")
-        total += term
-    return total
+def number_column(cells: pa.Array[pa.StringScalar]) -> NDArray[np.signedinteger[Any]]:
+    """Answers a number for each cell, the same for the same text; none is a blank text."""
+    return cells.fill_null("").dictionary_encode().indices.to_numpy()
 
 
 def build_strings(values: Sequence[str | None]) -> pa.StringArray:

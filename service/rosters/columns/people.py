@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.domain.demographics import is_contradiction
 from service.rosters.columns.evaluate import Judged
-from service.rosters.columns.kernels import Rows, number_texts, unpack_codes
+from service.rosters.columns.kernels import Rows, number_column, number_texts, unpack_codes
 from service.rosters.reading import Demographics
 from service.rosters.values import find_gender, find_name, read_birth_date, split_whole_name
 
@@ -49,7 +49,7 @@ class PiecedColumn:
         """Answers a number for each of some rows, the same for the same text."""
         if len(self._pieces) == 1:
             return number_texts(self._pieces[0], rows)
-        return number_texts(self.take(rows), np.arange(len(rows)))
+        return number_column(self.take(rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,16 +94,16 @@ class ColumnPeople(Sequence[Demographics]):
         """Answers, of all rows of patients with several, those of patients who are not described in the same words."""
         if not len(repeated):
             return repeated
-        ordered = repeated[np.argsort(self.mbi[repeated], kind="stable")]
-        codes = self.mbi[ordered]
+        order = np.argsort(self.mbi[repeated], kind="stable")
+        codes = self.mbi[repeated[order]]
         starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
         sizes = np.diff(starts, append=len(codes))
-        unlike = np.zeros(len(ordered), np.bool_)
+        unlike = np.zeros(len(repeated), np.bool_)
         for role in _TELLING_APART:
             if role in self.cells:
-                words = self.cells[role].number(ordered)
+                words = self.cells[role].number(repeated)[order]
                 unlike |= words != np.repeat(words[starts], sizes)
-        found: Rows = ordered[np.repeat(np.bitwise_or.reduceat(unlike, starts), sizes)]
+        found: Rows = repeated[order][np.repeat(np.bitwise_or.reduceat(unlike, starts), sizes)]
         return found
 
     def __len__(self) -> int:

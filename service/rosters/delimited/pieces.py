@@ -35,6 +35,7 @@ from service.rosters.reading import RosterOptions
 
 WORKERS = 2
 _ROOM = 1.1
+_MANY_PIECES = 16
 
 _QUOTE, _LF, _CR = ord('"'), ord("\n"), ord("\r")
 _MAY_BE_TRAILER = np.array([byte >= 128 or chr(byte) in EDGE_BLANKS + "tcreTCRE" for byte in range(256)])
@@ -106,7 +107,7 @@ class PieceReader:
             return "skip"
 
         stream: Any = pa.BufferReader(pa.py_buffer(text.view.data))
-        return arrow_csv.read_csv(
+        reader = arrow_csv.open_csv(  # `read_csv` would start a thread of its own for every piece
             stream,
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=text.size + 1, column_names=self._names),
             parse_options=arrow_csv.ParseOptions(
@@ -116,6 +117,7 @@ class PieceReader:
             ),
             convert_options=self._convert,
         )
+        return reader.read_all()
 
     def _sort_out(
         self,
@@ -249,7 +251,7 @@ def _join_pieces(pieces: list[Piece], store: RowStore | None, layout: Layout, op
     )
     parts = tuple(piece.judged for piece in pieces) or (_judge_nothing(layout, options),)
     whole = store.find_whole(parts) if store else None
-    if whole:
+    if whole and len(parts) > _MANY_PIECES:
         pa.default_memory_pool().release_unused()  # what parsing took is not needed at the peak that follows
     return TableRows(parts, ragged, tuple(counts for piece in pieces for counts in piece.counts), whole)
 

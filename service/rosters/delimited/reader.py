@@ -16,7 +16,9 @@ from service.rosters.delimited.pieces import NotUtf8, read_pieces
 from service.rosters.delimited.rows import TableRows, iter_table, read_rows
 from service.rosters.delimited.table import (
     HEAD_BYTES,
+    HEADER_ROWS,
     NOT_PAIR_SHAPED,
+    PLAIN_HEAD_BYTES,
     SHAPED_RIGHT,
     Layout,
     Row,
@@ -78,10 +80,15 @@ def _read_table(source: Source, layout: Layout, options: RosterOptions) -> Table
 
 
 def read_head(source: Source) -> str:
-    """Answers the first whole lines, at most a quarter of a mebibyte; raises TableBroken for a line that never ends."""
+    """Answers the first whole lines, at most a quarter of a mebibyte; raises TableBroken for a line that never ends.
+
+    Far less of a plain table is enough, where every line is a row.
+    """
     with source.open() as stream:
-        head = stream.read(HEAD_BYTES)
-    if len(head) == HEAD_BYTES:
+        head, most = stream.read(PLAIN_HEAD_BYTES), PLAIN_HEAD_BYTES
+        if b'"' in head or head.count(b"\n") <= HEADER_ROWS:
+            head, most = head + stream.read(HEAD_BYTES - most), HEAD_BYTES
+    if len(head) == most:
         end = max(head.rfind(b"\n"), head.rfind(b"\r"))
         if end < 0:
             raise TableBroken("too_large")

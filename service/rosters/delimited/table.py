@@ -15,6 +15,8 @@ from service.rosters.reading import RosterOptions
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_ROWS = 20
 HEAD_BYTES = 1 << 18
+PLAIN_HEAD_BYTES = 1 << 12
+"""Holds the first rows of most tables, as none of their cells has a quote."""
 SHAPED_RIGHT = 0.9
 """The part of the rows that must look like pairs where there is no header."""
 

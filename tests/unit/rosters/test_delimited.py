@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.rosters.delimited.table import PLAIN_HEAD_BYTES
 from service.rosters.reading import RosterReading
 
 ReadText = Callable[..., RosterReading]
@@ -303,6 +304,18 @@ def test_columns_are_packed_numbers_with_lines(read_text: ReadText) -> None:
     assert [column.dtype.name for column in (present.mbi, present.npi, present.line)] == ["uint64", "int64", "int32"]
     assert present.npi.tolist() == [int(N), int(M)]
     assert present.line.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_a_header_is_found_whatever_its_table_measures(check_text: CheckText, over: int, quote: str) -> None:
+    """Nothing is cut off where the table is just as long as the head that is looked at, and ends without line end."""
+    text = f"mbi,npi,{quote}last name{quote}\n{A},{N},"
+    assert check_text(text + "x" * (PLAIN_HEAD_BYTES + over - len(text)))["present"] == [[A, N]]
+    text = f"mbi,npi,{quote}{quote},"
+    assert check_text(text + "x" * (PLAIN_HEAD_BYTES + over - len(text)))["file_error"] is None
+    before = f"{'x' * 2_000}\n{'x' * (PLAIN_HEAD_BYTES + over - 2_001)}\n"
+    assert check_text(f"{before}mbi,npi\n{A},{N}")["present"] == [[A, N]]
 
 
 def test_a_table_of_many_pieces_counts_lines_through(check_text: CheckText) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.identifiers import LOOSE_ALPHABETS, Environment, pack_mbi, read_mbi, read_npi
+from service.rosters.columns.fixed import gather_fixed
 from service.rosters.columns.kernels import (
     FEW,
     NO_MBI,
@@ -18,6 +19,7 @@ from service.rosters.columns.kernels import (
     read_npi_column,
     take_texts,
     unpack_codes,
+    view_strings,
 )
 from service.rosters.columns.repairs import repair_mbis, repair_npis
 from service.rosters.findings import CODES
@@ -76,6 +78,17 @@ def test_the_tables_accept_canonical_and_allowed_cells_only(environment: Environ
         assert code == (pack_mbi(cell) if wanted.value == cell else int(NO_MBI))
     for cell, npi in zip(cells, read_npi_column(column, environment).tolist(), strict=True):
         assert npi == (int(cell) if read_npi(cell, environment).value == cell else int(NO_NPI))
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2, 40, 200])
+def test_few_and_many_cells_of_another_width_leave_the_others_as_they_are(odd: int) -> None:
+    """The cells between those of another width are copied at once where these are few, and one by one otherwise."""
+    cells = [f"1S00E00AA{place % 100:02d}" for place in range(200)]
+    for place in range(odd):
+        cells[place * 199 // max(odd - 1, 1)] = ("", "1S00", "1S00E00AA001")[place % 3]
+    offsets, content = view_strings(build_strings(["before", *cells])[1:])
+    text = gather_fixed(offsets, content, 11)
+    assert [bytes(row) for row in text] == [cell.encode() if len(cell) == 11 else bytes(11) for cell in cells]
 
 
 @settings(deadline=None)
