@@ -36,7 +36,7 @@ class PageQuery(StrictSchema):
     cursor = fields.String(
         load_default=None,
         validate=validate.Length(1, 200),
-        metadata={"description": "Where to go on: `next` of the page before."},
+        metadata={"description": "Where to go on: what the page before has as next."},
     )
 
 

@@ -23,9 +23,10 @@ from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A rule said no: `message` is one sentence for people, `next_action` what to do about it, `code` for machines.
+    """A rule said no; the answer says why, and what to do about it.
 
-    Neither text ever holds a patient value.
+    `message` is one sentence for people, `next_action` what to do about it, `code` for machines; neither text ever
+    holds a patient value.
     """
 
     code = "refused"
@@ -46,7 +47,7 @@ class InvalidInput(Refusal):
 
 
 class UnreadableFile(InvalidInput):
-    """A roster file is refused whole; `code` is the file error of the feed contract."""
+    """A roster file is refused whole; the code is the file error."""
 
     code = "unreadable_file"
     default_next_action = "Send the file again in one of the accepted shapes."

@@ -48,7 +48,10 @@ def scrub_text(text: str) -> str:
 
 
 class DpcError(Exception):
-    """The outside failed: `status` (HTTP, None without an answer), `text` (scrubbed), `next_action` for people."""
+    """DPC failed, or the way to it.
+
+    `status` is that of HTTP, None without an answer; `text` is what DPC said, scrubbed.
+    """
 
     code = "dpc_error"
     default_next_action = "Look at the text; ask DPC's support if it does not explain itself."
@@ -86,7 +89,10 @@ class DpcProtocolError(DpcError):
 
 
 class DpcRefused(DpcError):
-    """DPC said no and changed nothing; `kind` names the reason for machines."""
+    """DPC said no and changed nothing.
+
+    `kind` names the reason for machines.
+    """
 
     code = "dpc_refused"
     default_next_action = "Correct what the text names; the same request will be refused again."
@@ -119,7 +125,7 @@ class GroupExists(DpcRefused):
 
 
 class UnknownPatients(DpcRefused):
-    """`count` patients of the request are not registered; DPC does not say which (contract-v1 9.4)."""
+    """So many patients of the request are not registered; DPC does not say which (contract-v1 9.4)."""
 
     code = "unknown_patients"
     default_next_action = "Read the patients again and register those that are missing."

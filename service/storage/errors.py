@@ -13,7 +13,10 @@ from __future__ import annotations
 
 
 class StorageError(Exception):
-    """The database did not do what was asked: `message` for people, `next_action` what to do about it."""
+    """The database did not do what was asked.
+
+    `message` is for people, `next_action` says what to do about it.
+    """
 
     code = "storage_failed"
     default_next_action = "Look at the log of the database; nothing of this step was recorded."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, jsonify, render_template
@@ -16,6 +17,7 @@ from service.web.problems import PROBLEM_TYPES
 
 SECTIONS = (token, feeds, deliveries, plans, practitioners, reports, proof, status)
 VERSION = "1"
+_SOURCE = re.compile(r" \(contract-v1 [^)]*\)")
 
 pages = Blueprint("documentation", __name__)
 
@@ -58,6 +60,12 @@ def _name_problems(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def _tell(kind: type[Exception]) -> str:
+    """Answer what an error means, without the place in DPC's contract that only we look up."""
+    first_line, _, _ = (kind.__doc__ or "").partition("\n")
+    return _SOURCE.sub("", first_line)
+
+
 @pages.get(f"{PREFIX}/openapi.json")
 @open_to_all
 def show_openapi() -> ResponseReturnValue:
@@ -70,5 +78,5 @@ def show_openapi() -> ResponseReturnValue:
 def show_documentation() -> ResponseReturnValue:
     """Render the OpenAPI document as a page."""
     document: dict[str, Any] = current_app.extensions["openapi"]
-    problems = sorted({(kind.code, kind.__doc__ or "", known.status) for kind, known in PROBLEM_TYPES.items()})  # type: ignore[attr-defined]
+    problems = sorted({(kind.code, _tell(kind), known.status) for kind, known in PROBLEM_TYPES.items()})  # type: ignore[attr-defined]
     return render_template("documentation.html", document=document, problems=problems)

@@ -46,3 +46,8 @@ def test_every_problem_type_has_its_place_on_the_page(stage: Stage) -> None:
     answer = stage.browse().get("/api/v1/plans").json
     assert answer is not None
     assert f'id="{answer["type"].split("#")[1]}"' in page
+
+
+def test_the_page_speaks_to_people_who_have_not_read_the_source(stage: Stage) -> None:
+    page = stage.browse().get("/api/docs").text
+    assert "`" not in page and "contract-v1" not in page and "None" not in page
