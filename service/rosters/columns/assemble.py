@@ -17,7 +17,6 @@ _NO_ROWS = np.empty(0, np.intp)
 _HASH_BITS = 32
 _MARK_BITS = 20
 _FEW_ROWS = 4_096
-_ROWS_AT_A_TIME = 1 << 18
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: spreads neighbouring codes
 Verdicts = NDArray[np.uint8]
 Mark = tuple[Rows, NDArray[np.uint8] | int]
@@ -88,9 +87,10 @@ def assemble_rows(
     marks = [(wrong, verdict[wrong]), *_list_remarks(rows, verdict, repeats, extra)]
     findings = _build_findings(rows, marks, ragged, positions)
     removals = _take_columns(rows, remove)
+    columns = _draw_columns(rows, present)
     return Assembly(
         data_rows=int(np.count_nonzero(verdict != NO_ROW)) + len(ragged.line),
-        present=_draw_columns(rows, present),
+        present=columns,
         person_rows=_leave_out(present, extra),
         repeated_rows=repeated,
         remove=removals,
@@ -187,12 +187,17 @@ def _drop_repeats(rows: Judged, chosen: Rows) -> tuple[Rows, Rows, Rows, Rows]:
 
 
 def _leave_out(rows: Rows, some: Rows) -> Rows:
-    """Answers rows, which ascend, without some of them."""
+    """Answers rows, which ascend, without some of them; the others move to the head of their own array."""
     if not len(some):
         return rows
     keep = np.ones(len(rows), np.bool_)
     keep[np.searchsorted(rows, some)] = False
-    return rows[keep]
+    end = 0
+    for start in range(0, len(rows), CHUNK):
+        kept = rows[start : start + CHUNK][keep[start : start + CHUNK]]
+        rows[end : end + len(kept)] = kept
+        end += len(kept)
+    return rows[:end]
 
 
 def _find_rows(chosen: NDArray[np.bool_]) -> Rows:
@@ -262,12 +267,17 @@ def _take_columns(rows: Judged, chosen: Rows) -> Columns:
 def _draw_columns(rows: Judged, chosen: Rows) -> Columns:
     """Answers rows, which ascend, as columns; their NPIs move to the head of their own array, which is used up by it.
 
-    Nobody asks for the NPI of a row again, and a second array of them would be a tenth of the peak.
+    Nobody asks for the NPI of a row again, and a second array of them would be a tenth of the peak; so would be one of
+    all rows' places as numpy wants them.
     """
-    for start in range(0, len(chosen), _ROWS_AT_A_TIME):
-        places = chosen[start : start + _ROWS_AT_A_TIME]
-        rows.npi[start : start + len(places)] = rows.npi.take(places)
-    return Columns(rows.mbi.take(chosen), rows.npi[: len(chosen)], rows.line.take(chosen))
+    mbi, line = np.empty(len(chosen), np.uint64), np.empty(len(chosen), np.int32)
+    for start in range(0, len(chosen), CHUNK):
+        places = chosen[start : start + CHUNK]
+        stop = start + len(places)
+        rows.npi[start:stop] = rows.npi.take(places)
+        rows.mbi.take(places, out=mbi[start:stop], mode="clip")
+        rows.line.take(places, out=line[start:stop], mode="clip")
+    return Columns(mbi, rows.npi[: len(chosen)], line)
 
 
 def _list_protected(rows: Judged, verdict: Verdicts, ragged: Ragged) -> NDArray[np.uint64]:

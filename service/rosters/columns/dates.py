@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.rosters.columns.fixed import Matrix, SumTables, gather_fixed
-from service.rosters.columns.kernels import CHUNK, view_strings
+from service.rosters.columns.kernels import CHUNK, number_distinct, take_cells, view_strings
 from service.rosters.findings import CODE_INDEX
 from service.rosters.values import read_birth_date
 
@@ -47,9 +47,8 @@ def check_birth_dates(cells: pa.StringArray) -> tuple[NDArray[np.uint8], int]:
     rows = find_unusual_dates(cells)
     if not len(rows):
         return codes, 0
-    coded = cells.take(rows).dictionary_encode()
-    readings = [read_birth_date(cell or "") for cell in coded.dictionary.to_pylist()]
-    index = coded.indices.to_numpy()
+    index, texts = number_distinct(take_cells(cells, rows))
+    readings = [read_birth_date(text) for text in texts]
     codes[rows] = np.array([CODE_INDEX[r.code] if r.code else 0 for r in readings], np.uint8)[index]
     over = np.array([r.month_over_twelve for r in readings], np.bool_)[index]
     return codes, int(np.count_nonzero(over))

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from service.domain.identifiers import Environment
 from service.rosters.columns.dates import check_birth_dates
-from service.rosters.columns.kernels import NO_MBI, NO_NPI, pack_mbi_column, read_npi_column
+from service.rosters.columns.kernels import (
+    NO_MBI,
+    NO_NPI,
+    number_distinct,
+    pack_mbi_column,
+    read_npi_column,
+    take_cells,
+)
 from service.rosters.columns.repairs import repair_mbis, repair_npis
 from service.rosters.findings import CODE_INDEX
 from service.rosters.headings import PERSON_ROLES
@@ -106,9 +113,9 @@ def _read_npis(cells: pa.StringArray, environment: Environment) -> tuple[NDArray
 
 def _map_distinct(cells: pa.StringArray, find: Callable[[str], int]) -> Codes:
     """Answers a small number per cell, asked once per distinct text."""
-    coded = cells.dictionary_encode()
-    values = np.array([find(cell or "") for cell in coded.dictionary.to_pylist()], np.uint8)
-    found: Codes = values[coded.indices.to_numpy()] if len(values) else np.empty(0, np.uint8)
+    index, texts = number_distinct(cells)
+    values = np.array([find(text) for text in texts], np.uint8)
+    found: Codes = values[index] if len(values) else np.empty(0, np.uint8)
     return found
 
 
@@ -148,7 +155,7 @@ def _count_late_months(cells: pa.StringArray, chosen: NDArray[np.bool_]) -> int:
     rows = np.flatnonzero(chosen)
     if not len(rows):
         return 0
-    return sum(read_event_date(cell or "").month_over_twelve for cell in cells.take(rows).to_pylist())
+    return sum(read_event_date(cell or "").month_over_twelve for cell in take_cells(cells, rows).to_pylist())
 
 
 def _find_end_verdict(cell: str, today: date | None) -> int:

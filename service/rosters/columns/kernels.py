@@ -149,16 +149,39 @@ def take_texts(cells: pa.Array[pa.StringScalar], rows: Rows) -> list[str]:
 def number_texts(cells: pa.Array[pa.StringScalar], rows: Rows) -> NDArray[np.signedinteger[Any]]:
     """Answers a number for each of some rows of a column, the same for the same text; none is a blank text."""
     if len(rows) > FEW:
-        return number_column(cells.take(rows))
+        return number_column(take_cells(cells, rows))
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(text, len(numbers)) for text in take_texts(cells, rows)], np.int32)
 
 
 def number_column(cells: pa.Array[pa.StringScalar]) -> NDArray[np.signedinteger[Any]]:
     """Answers a number for each cell, the same for the same text; none is a blank text."""
-    return cells.fill_null("").dictionary_encode().indices.to_numpy()
+    return number_distinct(cells)[0]
+
+
+def number_distinct(cells: pa.Array[pa.StringScalar]) -> tuple[NDArray[np.int32], list[str]]:
+    """Answers a number for each cell, and the text of each number; none is a blank text."""
+    coded: Any = (cells.fill_null(_BLANK) if cells.null_count else cells).dictionary_encode()
+    _, numbers = coded.indices.buffers()
+    return np.frombuffer(memoryview(numbers), np.int32, len(coded)), coded.dictionary.to_pylist()
+
+
+def take_cells(cells: pa.Array[pa.StringScalar], rows: Rows) -> pa.StringArray:
+    """Answers some cells of a column; `rows` are handed over as they lie: Arrow would load pandas to look at them."""
+    kind: Any = pa.int32() if rows.dtype == np.int32 else pa.int64()
+    places: Any = pa.Array.from_buffers(kind, len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows).data)])
+    taken: Any = cells.take(places)
+    return taken  # type: ignore[no-any-return]
 
 
 def build_strings(values: Sequence[str | None]) -> pa.StringArray:
-    """Answers a string column; None is kept as null."""
-    return pa.array(values, pa.string())
+    """Answers a string column; None is kept as null. `pyarrow.array` would load pandas to look at the values."""
+    texts = [b"" if value is None else value.encode() for value in values]
+    ends = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum([len(text) for text in texts], out=ends[1:])
+    known = np.packbits(np.array([value is not None for value in values], np.bool_), bitorder="little")
+    valid = pa.py_buffer(known.data) if None in values else None
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends.data), pa.py_buffer(b"".join(texts)), valid)
+
+
+_BLANK: Any = build_strings([""])[0]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.domain.demographics import is_contradiction
 from service.rosters.columns.evaluate import Judged
-from service.rosters.columns.kernels import Rows, number_column, number_texts, unpack_codes
+from service.rosters.columns.kernels import Rows, number_column, number_texts, take_cells, unpack_codes
 from service.rosters.reading import Demographics
 from service.rosters.values import find_gender, find_name, read_birth_date, split_whole_name
 
@@ -37,13 +37,15 @@ class PiecedColumn:
     def take(self, rows: Rows) -> StringColumn:
         """Answers the cells of some rows, in the order of the rows."""
         if len(self._pieces) == 1:
-            return self._pieces[0].take(rows)
+            return take_cells(self._pieces[0], rows)
         place = np.searchsorted(self._starts, rows, side="right") - 1
-        taken = [self._pieces[piece].take(rows[place == piece] - self._starts[piece]) for piece in np.unique(place)]
+        taken = [
+            take_cells(self._pieces[piece], rows[place == piece] - self._starts[piece]) for piece in np.unique(place)
+        ]
         joined = pa.concat_arrays(taken) if taken else self._pieces[0][:0]
         if (place[1:] >= place[:-1]).all():
             return joined
-        return joined.take(np.argsort(np.argsort(place, kind="stable")))
+        return take_cells(joined, np.argsort(np.argsort(place, kind="stable")))
 
     def number(self, rows: Rows) -> NDArray[np.signedinteger[Any]]:
         """Answers a number for each of some rows, the same for the same text."""

@@ -23,8 +23,10 @@ from service.rosters.columns.kernels import (
     Rows,
     find_loose_mbis,
     find_strict_mbis,
+    number_distinct,
     pack_mbi_matrix,
     read_npi_matrix,
+    take_cells,
     take_texts,
     view_strings,
 )
@@ -52,7 +54,7 @@ def repair_mbis(
     if len(rows) <= few:
         readings = [read_mbi(cell, environment) for cell in take_texts(column, rows)]
         return _list_mbis(readings), _list_codes(readings)
-    cells = column.take(rows)
+    cells = take_cells(column, rows)
     packed = np.full(len(cells), NO_MBI, np.uint64)
     codes = np.full(len(cells), _UNDECIDED, np.uint8)
     _repair_plain_mbis(cells, environment, packed, codes)
@@ -74,7 +76,7 @@ def repair_npis(
     if len(rows) <= few:
         readings = [read_npi(cell, environment) for cell in take_texts(column, rows)]
         return _list_npis(readings), _list_codes(readings)
-    cells = column.take(rows)
+    cells = take_cells(column, rows)
     npis = np.full(len(cells), NO_NPI, np.int64)
     codes = np.full(len(cells), _UNDECIDED, np.uint8)
     _repair_plain_npis(cells, environment, npis, codes)
@@ -178,8 +180,8 @@ def _read_distinct(
     cells: pa.StringArray, rows: NDArray[np.intp], read: Callable[[str], Reading]
 ) -> tuple[NDArray[np.int32], list[Reading]]:
     """Answers, for the given rows, the place of each in a list of readings of the distinct cells."""
-    coded = cells.take(rows).dictionary_encode()
-    return coded.indices.to_numpy(), [read(cell or "") for cell in coded.dictionary.to_pylist()]
+    numbers, texts = number_distinct(take_cells(cells, rows))
+    return numbers, [read(text) for text in texts]
 
 
 def _list_mbis(readings: list[Reading]) -> NDArray[np.uint64]:

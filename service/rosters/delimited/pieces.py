@@ -24,7 +24,7 @@ from pyarrow import csv as arrow_csv
 from service.domain.identifiers import EDGE_BLANKS
 from service.rosters.columns.assemble import Ragged
 from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
-from service.rosters.columns.kernels import NO_MBI, NO_NPI, view_strings
+from service.rosters.columns.kernels import NO_MBI, NO_NPI, build_strings, take_cells, view_strings
 from service.rosters.columns.store import RowStore
 from service.rosters.delimited.rows import RowSorter, TableRows
 from service.rosters.delimited.table import HEAD_BYTES, TRAILER_WORDS, Layout, TableBroken
@@ -257,7 +257,7 @@ def _join_pieces(pieces: list[Piece], store: RowStore | None, layout: Layout, op
 
 
 def _judge_nothing(layout: Layout, options: RosterOptions) -> Judged:
-    nothing = pa.array([], pa.string())
+    nothing = build_strings([])
     return judge_batch(Batch(np.empty(0, np.int32), dict.fromkeys(layout.header.columns, nothing)), options)
 
 
@@ -273,7 +273,7 @@ def _find_suspects(judged: Judged, first: pa.StringArray) -> NDArray[np.intp]:
     odd = odd[_MAY_BE_TRAILER[content[starts[odd]]]]
     kind = np.where(empty, np.uint8(1), np.uint8(0))
     if len(odd):
-        kind[odd] = [_find_kind(cell or "") for cell in first.take(rows[odd]).to_pylist()]
+        kind[odd] = [_find_kind(cell or "") for cell in take_cells(first, rows[odd]).to_pylist()]
     blank = (kind == 1) & (judged.npi[rows] == NO_NPI)
     return np.asarray(rows[blank | (kind == 2)], np.intp)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from service.domain.identifiers import pack_mbi, read_mbi
 from service.rosters.columns.assemble import Ragged
@@ -172,7 +171,7 @@ def _count_from_one(columns: Columns) -> Columns:
 
 def _fill_people(part: Judged, roles: set[str]) -> Judged:
     """Answers the rows with a column for each of the roles that any row has."""
-    blank = pa.array([""] * len(part.line), pa.string())
+    blank = build_strings([""] * len(part.line))
     people = {role: part.people.get(role, blank) for role in sorted(roles)}
     dated = "birth_date" in part.people or "birth_date" not in roles
     return replace(part, people=people, date_code=part.date_code if dated else np.zeros(len(part.line), np.uint8))
