@@ -11,6 +11,8 @@ from service.web.problems import Problem, describe_error, describe_status
 
 WORKERS = 2
 QUEUE_BOUND = 20
+SEATS = 2
+"""Requests that may wait for work to end."""
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ class BackgroundPool:
         self._bound = bound + workers
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
+        self._seats = threading.BoundedSemaphore(SEATS)
         self._pending: set[Hashable] = set()
         self._again: set[Hashable] = set()
         self._failures: dict[Hashable, Problem] = {}
@@ -58,6 +61,19 @@ class BackgroundPool:
         """Return once nothing is waiting or running."""
         with self._idle:
             self._idle.wait_for(lambda: not self._pending)
+
+    def wait_for(self, key: Hashable, seconds: float) -> bool:
+        """Return once the work of that key is done, or the time is over. Answers whether it is done.
+
+        Few may wait at once, so that those who wait never take all threads that answer; others do not wait at all.
+        """
+        if not self._seats.acquire(blocking=False):
+            return not self.is_pending(key)
+        try:
+            with self._idle:
+                return self._idle.wait_for(lambda: key not in self._pending, seconds)
+        finally:
+            self._seats.release()
 
     def close(self) -> None:
         """Take no more work, drop what has not begun and wait for what has; waiting deliveries stay `received`."""

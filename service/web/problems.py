@@ -66,7 +66,10 @@ KNOWN_ERRORS = (refusals.Refusal, dpc.DpcError, storage.StorageError)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem as a caller sees it (RFC 9457); never holds a patient value or our insides."""
+    """One problem as a caller sees it (RFC 9457); never holds a patient value or our insides.
+
+    `kind` is the code under which the API's description has it; `code` may say more.
+    """
 
     status: int
     title: str
@@ -75,11 +78,12 @@ class Problem:
     next_action: str
     retry_after: int | None = None
     mistakes: tuple[str, ...] = ()
+    kind: str | None = None
 
     def write_json(self, instance: str) -> dict[str, object]:
         """Answer the members of application/problem+json; `instance` is the path that was asked for."""
         body: dict[str, object] = {
-            "type": f"/api/docs#problem-{self.code}",
+            "type": f"/api/docs#problem-{self.kind or self.code}",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
@@ -112,7 +116,7 @@ def describe_error(error: Exception) -> Problem | None:
         return None
     retry_after = getattr(error, "retry_after", None)
     wait = int(retry_after) if retry_after else RETRY_SECONDS if found.may_retry else None
-    return Problem(found.status, found.title, error.message, error.code, error.next_action, wait)
+    return Problem(found.status, found.title, error.message, error.code, error.next_action, wait, kind=type(error).code)
 
 
 def describe_status(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 
 from service.domain.errors import StalePlan
-from service.web.background import BackgroundPool
+from service.web.background import SEATS, BackgroundPool
 
 
 def test_work_that_comes_while_the_same_key_runs_makes_it_run_once_more() -> None:
@@ -37,6 +38,32 @@ def test_what_is_beyond_the_bound_is_not_taken() -> None:
     assert pool.submit("later", lambda: None)
     pool.close()
     assert not pool.submit("too late", lambda: None)
+
+
+def test_one_may_wait_for_the_work_of_one_key_for_a_while() -> None:
+    pool, go = BackgroundPool(), threading.Event()
+    pool.submit("slow", lambda: go.wait(10))
+    pool.submit("quick", lambda: None)
+    assert pool.wait_for("quick", 10)
+    assert not pool.wait_for("slow", 0.01)
+    go.set()
+    assert pool.wait_for("slow", 10)
+    assert pool.wait_for("nothing of that name", 0)
+    pool.close()
+
+
+def test_few_wait_at_once_and_the_others_go_on() -> None:
+    """Were all to wait, a slow file would keep every thread from answering anybody."""
+    pool, go = BackgroundPool(), threading.Event()
+    pool.submit("slow", lambda: go.wait(10))
+    with ThreadPoolExecutor(SEATS + 1) as waiting:
+        asked = [waiting.submit(pool.wait_for, "slow", 10) for _ in range(SEATS + 1)]
+        done, _ = wait(asked, 10, FIRST_COMPLETED)
+        assert [one.result() for one in done] == [False]
+        go.set()
+        assert sorted(one.result(10) for one in asked) == [False, *[True] * SEATS]
+    assert pool.wait_for("slow", 10)
+    pool.close()
 
 
 def test_a_refusal_is_remembered_and_forgotten_when_it_is_tried_again() -> None:

@@ -63,3 +63,10 @@ def test_what_waiting_cures_says_how_long_to_wait() -> None:
 
 def test_a_status_that_nobody_expects_is_told_as_our_own_failure() -> None:
     assert describe_status(418).status == 500
+
+
+def test_a_problem_that_says_more_is_described_where_its_kind_is() -> None:
+    told = describe_error(refusals.UnreadableFile("It is empty.", code="empty"))
+    assert told is not None
+    written = told.write_json("/here")
+    assert (written["code"], written["type"]) == ("empty", "/api/docs#problem-unreadable_file")
