@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from service.domain.demographics import is_contradiction
 from service.rosters.columns.evaluate import Judged
-from service.rosters.columns.kernels import Rows, number_column, number_texts, take_cells, unpack_codes
+from service.rosters.columns.kernels import FEW, Rows, number_column, number_texts, take_cells, unpack_codes
 from service.rosters.reading import Demographics
 from service.rosters.values import find_gender, find_name, read_birth_date, split_whole_name
 
@@ -32,7 +33,7 @@ class PiecedColumn:
 
     def __init__(self, pieces: Sequence[StringColumn]) -> None:
         self._pieces = pieces
-        self._starts = np.cumsum([0, *(len(piece) for piece in pieces[:-1])])
+        self._starts = np.array([0, *accumulate(len(piece) for piece in pieces[:-1])])
 
     def take(self, rows: Rows) -> StringColumn:
         """Answers the cells of some rows, in the order of the rows."""
@@ -96,6 +97,8 @@ class ColumnPeople(Sequence[Demographics]):
         """Answers, of all rows of patients with several, those of patients who are not described in the same words."""
         if not len(repeated):
             return repeated
+        if len(repeated) <= FEW:
+            return self._find_unlike_of_few(repeated)
         order = np.argsort(self.mbi[repeated], kind="stable")
         codes = self.mbi[repeated[order]]
         starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
@@ -107,6 +110,17 @@ class ColumnPeople(Sequence[Demographics]):
                 unlike |= words != np.repeat(words[starts], sizes)
         found: Rows = repeated[order][np.repeat(np.bitwise_or.reduceat(unlike, starts), sizes)]
         return found
+
+    def _find_unlike_of_few(self, repeated: Rows) -> Rows:
+        """Answers the same row by row, which is quicker where few are."""
+        words = [self.cells[role].number(repeated).tolist() for role in _TELLING_APART if role in self.cells]
+        if not words:
+            return repeated[:0]
+        codes = self.mbi[repeated].tolist()
+        first: dict[int, tuple[int, ...]] = {}
+        said = zip(codes, zip(*words, strict=True), strict=True)
+        unlike = {code for code, word in said if first.setdefault(code, word) != word}
+        return repeated[[code in unlike for code in codes]] if unlike else repeated[:0]
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -36,6 +36,8 @@ from service.rosters.reading import RosterOptions
 WORKERS = 2
 _ROOM = 1.1
 _MANY_PIECES = 16
+_SHORT_BYTES = 1 << 20
+"""A thread of its own, as `read_csv` starts one, takes long beside less; more is better kept in one thread's memory."""
 
 _QUOTE, _LF, _CR = ord('"'), ord("\n"), ord("\r")
 _MAY_BE_TRAILER = np.array([byte >= 128 or chr(byte) in EDGE_BLANKS + "tcreTCRE" for byte in range(256)])
@@ -107,17 +109,15 @@ class PieceReader:
             return "skip"
 
         stream: Any = pa.BufferReader(pa.py_buffer(text.view.data))
-        reader = arrow_csv.open_csv(  # `read_csv` would start a thread of its own for every piece
-            stream,
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=text.size + 1, column_names=self._names),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=self._layout.delimiter,
-                ignore_empty_lines=False,
-                invalid_row_handler=note_ragged,
-            ),
-            convert_options=self._convert,
+        read = arrow_csv.ReadOptions(use_threads=False, block_size=text.size + 1, column_names=self._names)
+        parse = arrow_csv.ParseOptions(
+            delimiter=self._layout.delimiter,
+            ignore_empty_lines=False,
+            invalid_row_handler=note_ragged,
         )
-        return reader.read_all()
+        if text.size < _SHORT_BYTES:
+            return arrow_csv.open_csv(stream, read, parse, self._convert).read_all()
+        return arrow_csv.read_csv(stream, read, parse, self._convert)
 
     def _sort_out(
         self,

@@ -83,6 +83,9 @@ def find_layout(head: str, options: RosterOptions) -> Layout | None:
     """Answers how the table that begins with `head` is read, None if it is no roster."""
     heads: dict[str, list[Row]] = {}
     for delimiter in DELIMITERS:
+        layout = find_roster_layout(read_head_rows(head, delimiter, 2), options, delimiter, among=1)
+        if layout:
+            return layout  # as in most files: the others are read on
         heads[delimiter] = read_head_rows(head, delimiter)
         layout = find_roster_layout(heads[delimiter], options, delimiter)
         if layout:
@@ -118,22 +121,24 @@ def is_blank_row(cells: list[str]) -> bool:
     return not any(cell.strip(EDGE_BLANKS) for cell in cells)
 
 
-def read_head_rows(head: str, delimiter: str) -> list[Row]:
-    """Answers at most twenty rows; what breaks later is the reader's to report."""
+def read_head_rows(head: str, delimiter: str, most: int = HEADER_ROWS + 1) -> list[Row]:
+    """Answers the first rows; what breaks later is the reader's to report."""
     rows: list[Row] = []
     try:
         for row in iter_rows((line.group() for line in _LINE.finditer(head)), delimiter):
             rows.append(row)
-            if len(rows) > HEADER_ROWS:
+            if len(rows) >= most:
                 break
     except TableBroken:
         pass
     return rows
 
 
-def find_roster_layout(rows: list[Row], options: RosterOptions, delimiter: str = "") -> Layout | None:
+def find_roster_layout(
+    rows: list[Row], options: RosterOptions, delimiter: str = "", among: int = HEADER_ROWS
+) -> Layout | None:
     """Answers the layout of a table whose first rows hold an MBI and an NPI heading; raises TableBroken."""
-    for index, (line, cells) in enumerate(rows[:HEADER_ROWS]):
+    for index, (line, cells) in enumerate(rows[:among]):
         header = find_roster_header(cells, options.column_mapping, options.header_hash)
         if header:
             if len(cells) > MAX_COLUMNS:
