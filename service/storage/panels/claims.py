@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from service.storage.panel_codec import ClaimColumns, are_same, decode_claims, encode_claims, encode_each_claims
 from service.storage.panels.heads import (
+    PANELS_PER_STATEMENT,
     PanelHead,
     find_latest,
     open_latest,
@@ -23,8 +24,9 @@ from service.storage.rows import in_batches
 from service.storage.sealing import OrganizationKeys
 
 SIDE = "claims"
-PANELS_PER_STATEMENT = 50
-"""Enough to share the cost of each call, few enough that what is worked on stays near the processor."""
+PANELS_AT_ONCE = 8 * PANELS_PER_STATEMENT
+"""Panels that are folded before the first of them is sealed: whoever folds them may read from the database, and cannot
+while a statement is under way; the more, the seldomer the sealing waits for the last statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,8 @@ def save_folded(
     the order of the MBIs. Raises StaleVersion when somebody else wrote one of them since it was read.
     """
     written = 0
-    for batch in in_batches(_iter_changed(feed, folded, now), PANELS_PER_STATEMENT):
-        bodies = encode_each_claims([claims for _, claims in batch])
-        versions = [(head, body) for (head, _), body in zip(batch, bodies, strict=True)]
-        write_versions(connection, keys, organization_id, versions)
-        written += len(batch)
+    for batch in in_batches(_iter_changed(feed, folded, now), PANELS_AT_ONCE):
+        written += write_versions(connection, keys, organization_id, _encode(batch))
     return written
 
 
@@ -114,6 +113,12 @@ def _iter_changed(
     for npi, known, claims in folded:
         if known is None or not are_same(known.columns, claims):
             yield _build_head(npi, feed, known.version if known else 0, claims, now), claims
+
+
+def _encode(changed: Iterable[tuple[PanelHead, ClaimColumns]]) -> Iterator[tuple[PanelHead, bytes]]:
+    for some in in_batches(changed, PANELS_PER_STATEMENT):
+        bodies = encode_each_claims([claims for _, claims in some])
+        yield from zip((head for head, _ in some), bodies, strict=True)
 
 
 def _build_head(npi: str, feed: str, version: int, claims: ClaimColumns, now: datetime) -> PanelHead:

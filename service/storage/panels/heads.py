@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, Subquery, and_, bindparam, delete, func, select, tuple_
 
 from service.domain.errors import Conflict
+from service.storage.postgresql import write_ahead
 from service.storage.rows import columns_of, in_batches
 from service.storage.sealing import OrganizationKeys
 from service.storage.tables.rosters import panel
@@ -43,6 +44,8 @@ class PanelHead:
     read_at: datetime | None
 
 
+PANELS_PER_STATEMENT = 50
+"""Enough to share the cost of each call, few enough that what is worked on stays near the processor."""
 _VERSIONS_PER_STATEMENT = 400
 
 _LATEST = (
@@ -137,23 +140,37 @@ def write_version(
     connection: Connection, keys: OrganizationKeys, organization_id: str, head: PanelHead, body: bytes
 ) -> None:
     """Write the version that follows `head.version`; raises StaleVersion when somebody else has."""
-    write_versions(connection, keys, organization_id, [(head, body)])
+    row = _build_row(keys, organization_id, head, body, _bind_times(connection.dialect))
+    if connection.exec_driver_sql(_INSERT[connection.dialect.name], row).rowcount != 1:
+        raise_stale()
 
 
 def write_versions(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, panels: Sequence[tuple[PanelHead, bytes]]
-) -> None:
-    """Write for each panel the version that follows its head's; raises StaleVersion when somebody else has."""
-    if not panels:
-        return
+    connection: Connection, keys: OrganizationKeys, organization_id: str, panels: Iterable[tuple[PanelHead, bytes]]
+) -> int:
+    """Write for each panel the version that follows its head's, and answer how many.
+
+    `panels` may be made on the way but must not use the connection, which is at work on the ones before. Raises
+    StaleVersion when somebody else has written one of the versions.
+    """
     write_time = _bind_times(connection.dialect)
-    rows = [_build_row(keys, organization_id, head, body, write_time) for head, body in panels]
+    rows = (_build_row(keys, organization_id, head, body, write_time) for head, body in panels)
+    asked = 0
+
+    def cut_rows() -> Iterator[list[tuple[Any, ...]]]:
+        nonlocal asked
+        for batch in in_batches(rows, PANELS_PER_STATEMENT):
+            asked += len(batch)
+            yield batch
+
     if connection.dialect.name == "sqlite":
-        written = connection.exec_driver_sql(_INSERT_SQLITE, rows).rowcount
-    else:  # one statement for all rows instead of one for each
-        written = connection.exec_driver_sql(_INSERT_POSTGRESQL, tuple(map(list, zip(*rows, strict=True)))).rowcount
-    if written != len(rows):
+        written = sum(connection.exec_driver_sql(_INSERT["sqlite"], batch).rowcount for batch in cut_rows())
+    else:  # one statement for many rows instead of one for each
+        columns = (tuple(map(list, zip(*batch, strict=True))) for batch in cut_rows())
+        written = write_ahead(connection, _INSERT_MANY_POSTGRESQL, columns)
+    if written != asked:
         raise_stale()
+    return written
 
 
 def raise_stale() -> None:
@@ -176,7 +193,7 @@ def _build_row(
     body: bytes,
     write_time: Callable[[datetime | None], Any],
 ) -> tuple[Any, ...]:
-    """Build the row of the version that follows, in the order in which both statements name its columns."""
+    """Build the row of the version that follows, in the order in which the statements name its columns."""
     following = head.version + 1
     return (
         organization_id,
@@ -194,11 +211,13 @@ def _build_row(
     )
 
 
-_INSERT_SQLITE = (
-    "INSERT INTO panel (organization_id, npi, side, source, version, n, n_active, min_end, group_id, created_at,"
-    " read_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
-_INSERT_POSTGRESQL = (
+_INSERT = {
+    "sqlite": "INSERT INTO panel (organization_id, npi, side, source, version, n, n_active, min_end, group_id,"
+    " created_at, read_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    "postgresql": "INSERT INTO panel (organization_id, npi, side, source, version, n, n_active, min_end, group_id,"
+    " created_at, read_at, body) VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING",
+}
+_INSERT_MANY_POSTGRESQL = (
     "INSERT INTO panel (organization_id, npi, side, source, version, n, n_active, min_end, group_id, created_at,"
     " read_at, body) SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::int[],"
     " %b::int[], %b::timestamptz[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::bytea[])"

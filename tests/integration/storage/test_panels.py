@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from service.domain.roster import Claim
 from service.storage.database import Database
 from service.storage.errors import StorageError
 from service.storage.panel_codec import (
+    ClaimColumns,
     are_same,
     build_claim_columns,
     build_observed_columns,
@@ -33,8 +35,8 @@ from service.storage.panels import (
     save_folded,
     save_observed,
 )
-from service.storage.panels.claims import PANELS_PER_STATEMENT
-from service.storage.panels.heads import write_version
+from service.storage.panels.claims import PANELS_AT_ONCE
+from service.storage.panels.heads import PANELS_PER_STATEMENT, write_version
 from service.storage.sealing import OrganizationKeys, SealBroken
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -171,7 +173,7 @@ def test_folding_into_a_panel_that_somebody_else_has_written_is_refused(
 
 
 def test_more_panels_than_one_statement_takes_come_back(database: Database, keys: OrganizationKeys) -> None:
-    folded = [(f"39{n:08d}", None, build_claim_columns(CLAIMS[: n % 4])) for n in range(2 * PANELS_PER_STATEMENT + 3)]
+    folded = [(f"39{n:08d}", None, build_claim_columns(CLAIMS[: n % 4])) for n in range(2 * PANELS_AT_ONCE + 3)]
     with database.begin() as connection:
         assert save_folded(connection, keys, "lakeside", "ehr", folded, now=NOW) == len(folded)
         heads = find_panel_heads(connection, "lakeside")
@@ -183,9 +185,24 @@ def test_more_panels_than_one_statement_takes_come_back(database: Database, keys
         assert are_same(panel.columns, claims)
 
 
+def test_whoever_folds_may_read_from_the_database_between_two_panels(
+    database: Database, keys: OrganizationKeys
+) -> None:
+    npis = [f"39{n:08d}" for n in range(PANELS_AT_ONCE + 3)]
+    with database.begin() as connection:
+
+        def fold_each() -> Iterator[tuple[str, None, ClaimColumns]]:
+            for npi in npis:
+                assert load_claims(connection, keys, "lakeside", npi) == []
+                yield npi, None, build_claim_columns(CLAIMS)
+
+        assert save_folded(connection, keys, "lakeside", "ehr", fold_each(), now=NOW) == len(npis)
+        assert [panel.npi for panel in load_claims(connection, keys, "lakeside")] == npis
+
+
 def test_one_stale_panel_among_many_takes_the_others_back(database: Database, keys: OrganizationKeys) -> None:
     columns, fewer = build_claim_columns(CLAIMS), build_claim_columns(CLAIMS[:1])
-    npis = [f"39{n:08d}" for n in range(20)]
+    npis = [f"39{n:08d}" for n in range(2 * PANELS_PER_STATEMENT + 3)]
     with database.begin() as connection:
         save_folded(connection, keys, "lakeside", "ehr", [(npi, None, columns) for npi in npis], now=NOW)
         read = load_claims(connection, keys, "lakeside")
