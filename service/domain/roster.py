@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -12,9 +13,10 @@ from types import MappingProxyType
 class Claim:
     """One feed's word on one patient of one practitioner, with the place where it stands.
 
-    `delivery` is the organisation's serial number of the delivery that last listed (or ended) the pair, `line` the
-    physical line there, `evidence_at` the as-of time of that delivery. `absences` counts accepted snapshots in a row
-    that covered the practitioner and did not list the pair; `ended` says that the feed no longer claims it.
+    `mbi` is the number under which the feed told it, whatever the patient's number is by now. `delivery` is the
+    organisation's serial number of the delivery that last listed (or ended) the pair, `line` the physical line there,
+    `evidence_at` the as-of time of that delivery. `absences` counts accepted snapshots in a row that covered the
+    practitioner and did not list the pair; `ended` says that the feed no longer claims it.
     """
 
     mbi: str = field(repr=False)
@@ -25,9 +27,23 @@ class Claim:
     ended: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MbiChange:
+    """A delivery's word that a patient's MBI is another one now; `delivery` is its serial number."""
+
+    former: str = field(repr=False)
+    new: str = field(repr=False)
+    delivery: int
+
+
 Renames = Mapping[str, str]
 """A patient's former MBI to the present one; a present one is never a former one (see `resolve_renames`)."""
 NO_RENAMES: Renames = MappingProxyType({})
+
+Mistaken = Mapping[str, Mapping[str, int]]
+"""An MBI to those that were taken for the same patient's, each with the serial number of the delivery that told
+otherwise (see `find_mistaken`)."""
+NOTHING_MISTAKEN: Mistaken = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +60,21 @@ class Panel:
     renamed: Renames = field(default_factory=dict, repr=False)
 
 
-def build_panel(npi: str, claims_by_feed: Mapping[str, Iterable[Claim]], renames: Renames = NO_RENAMES) -> Panel:
+def build_panel(
+    npi: str,
+    claims_by_feed: Mapping[str, Iterable[Claim]],
+    renames: Renames = NO_RENAMES,
+    mistaken: Mistaken = NOTHING_MISTAKEN,
+) -> Panel:
     """Unite the feeds: a patient is wanted while any feed claims it, ended when every feed that knew it has let go.
 
     Of several claims the one with the newest evidence stands (feeds of one organisation never cancel one another). A
-    claim under a former MBI is one under the present MBI.
+    claim under a former MBI is one under the present MBI. A number that such a claim has led to by mistake is let go,
+    on the word that corrected it, unless something was told under that number itself.
     """
     wanted: dict[str, Claim] = {}
     ended: dict[str, Claim] = {}
+    taken: dict[str, Claim] = {}
     for claims in claims_by_feed.values():
         for given in claims:
             claim = replace(given, mbi=renames[given.mbi]) if given.mbi in renames else given
@@ -59,25 +82,82 @@ def build_panel(npi: str, claims_by_feed: Mapping[str, Iterable[Claim]], renames
             known = side.get(claim.mbi)
             if known is None or _rank(claim) > _rank(known):
                 side[claim.mbi] = claim
+            for mbi, delivery in mistaken.get(given.mbi, {}).items():
+                taken[mbi] = replace(given, mbi=mbi, delivery=delivery, line=0, ended=True)
     renamed = {old: new for old, new in renames.items() if new in wanted}
-    let_go = {mbi: claim for mbi, claim in ended.items() if mbi not in wanted}
+    let_go = {mbi: claim for mbi, claim in (taken | ended).items() if mbi not in wanted}
     let_go |= {old: replace(wanted[new], mbi=old, ended=True) for old, new in renamed.items()}
     return Panel(npi, wanted, let_go, renamed)
 
 
-def resolve_renames(changes: Iterable[tuple[str, str]]) -> dict[str, str]:
+def resolve_renames(changes: Iterable[MbiChange]) -> dict[str, str]:
     """Answer for each former MBI the one that is current after all changes, told oldest first.
 
-    A later change stands against an earlier one, so that a mistake can be taken back by the opposite message.
+    Of several words on one former number the last one stands, as if the others had never been. A later change stands
+    against an earlier one of another number, so that a mistake can be taken back by the opposite message.
     """
     current: dict[str, str] = {}
-    for old, new in changes:
-        if old == new:
-            continue
-        current.pop(new, None)  # whoever gets a number has it now
-        current = {former: new if present == old else present for former, present in current.items()}
-        current[old] = new
+    formers: defaultdict[str, set[str]] = defaultdict(set)
+    for old, new in _choose_last(changes).items():
+        if new in current:  # whoever gets a number has it now
+            formers[current.pop(new)].discard(new)
+        moved = formers.pop(old, set()) | {old}
+        current.update(dict.fromkeys(moved, new))
+        formers[new] |= moved
     return current
+
+
+def find_mistaken(changes: Iterable[MbiChange]) -> dict[str, dict[str, int]]:
+    """Answer for each MBI those that were taken for the same patient's until a later change told otherwise.
+
+    Of every changed number and those that had led to it: the wrong number, and what that had become until then. What is
+    the patient's own by now, or was it before, is no mistake.
+    """
+    changes = list(changes)
+    current = resolve_renames(changes)
+    told: dict[str, str] = {}
+    mistaken: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for change in changes:
+        wrong = told.get(change.former, change.new)
+        if wrong != change.new:
+            led_here = set(_follow(change.former, _turn_round(told)))
+            wrongly = dict.fromkeys(_follow(wrong, {old: {new} for old, new in told.items()}), change.delivery)
+            for mbi in led_here:
+                mistaken[mbi].update(wrongly)
+        told[change.former] = change.new
+    return {
+        mbi: others
+        for mbi, found in mistaken.items()
+        if (others := {m: at for m, at in found.items() if current.get(m, m) != current.get(mbi, mbi)})
+    }
+
+
+def _choose_last(changes: Iterable[MbiChange]) -> dict[str, str]:
+    """Answer the last word on each former MBI, in the order in which the last words were told."""
+    last: dict[str, str] = {}
+    for change in changes:
+        if change.former != change.new:
+            last.pop(change.former, None)
+            last[change.former] = change.new
+    return last
+
+
+def _turn_round(told: Renames) -> dict[str, set[str]]:
+    formers: defaultdict[str, set[str]] = defaultdict(set)
+    for old, new in told.items():
+        formers[new].add(old)
+    return formers
+
+
+def _follow(start: str, ways: Mapping[str, set[str]]) -> Iterator[str]:
+    """Yield a number and all that it leads to, each once."""
+    seen, waiting = {start}, [start]
+    while waiting:
+        number = waiting.pop()
+        yield number
+        following = ways.get(number, set()) - seen
+        seen |= following
+        waiting += following
 
 
 def _rank(claim: Claim) -> tuple[datetime, int, int]:
@@ -106,15 +186,25 @@ class DeliveredPanel:
     absences_count: bool = True
 
 
-def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_before_removal: int) -> tuple[Claim, ...]:
+def fold_delivery(
+    known: Iterable[Claim],
+    delivered: DeliveredPanel,
+    absences_before_removal: int,
+    renames: Renames = NO_RENAMES,
+) -> tuple[Claim, ...]:
     """Fold one accepted delivery into what the same feed claimed before (feed contract 6 and 7).
 
     A snapshot counts an absence for every pair it does not list and lets it go after `absences_before_removal` in a
     row; a delta only follows explicit rows. Protected patients keep their claim, and their absences begin anew. What
     rests on newer evidence stands: a delivery that was held for a while undoes nothing that was made after it, and whom
     it alone lists is missing from the snapshots made since.
+
+    Claims stay under the numbers that the feed told, so that a changed MBI rewrites nothing and a wrong one can be told
+    otherwise later. Only what is said of a patient counts for all numbers of the patient: a removal, a faulty row, and
+    that a later delivery has ended the claim.
     """
     known = tuple(known)
+    delivered = _tell_of_numbers(known, delivered, renames)
     claims = {claim.mbi: claim for claim in known}
     newer = {mbi: claim for mbi, claim in claims.items() if _is_newer(claim, delivered)}
     if delivered.removals_count:
@@ -132,7 +222,11 @@ def fold_delivery(known: Iterable[Claim], delivered: DeliveredPanel, absences_be
 
 
 def fold_redelivery(
-    known: Iterable[Claim], before: Iterable[Claim], delivered: DeliveredPanel, absences_before_removal: int
+    known: Iterable[Claim],
+    before: Iterable[Claim],
+    delivered: DeliveredPanel,
+    absences_before_removal: int,
+    renames: Renames = NO_RENAMES,
 ) -> tuple[Claim, ...]:
     """Fold a snapshot that replaces the last one of the same date as a whole (feed contract 3.1 and 7.3).
 
@@ -140,14 +234,34 @@ def fold_redelivery(
     once: nothing else ever claimed them. All others are as if the replaced file had never been. While removals do not
     count, the file is folded like any other.
     """
+    known = tuple(known)
     if not delivered.removals_count:
-        return fold_delivery(known, delivered, absences_before_removal)
-    claims = {claim.mbi: claim for claim in fold_delivery(before, delivered, absences_before_removal)}
+        return fold_delivery(known, delivered, absences_before_removal, renames)
+    claims = {claim.mbi: claim for claim in fold_delivery(before, delivered, absences_before_removal, renames)}
+    protected = _tell_of_numbers(known, delivered, renames).protected
     for claim in known:
         if claim.mbi not in claims:
-            kept = claim.ended or claim.mbi in delivered.protected
+            kept = claim.ended or claim.mbi in protected
             claims[claim.mbi] = claim if kept else replace(claim, delivery=delivered.delivery, line=0, ended=True)
     return tuple(claims[mbi] for mbi in sorted(claims))
+
+
+def _tell_of_numbers(known: tuple[Claim, ...], delivered: DeliveredPanel, renames: Renames) -> DeliveredPanel:
+    """Answer what a delivery says of patients, told of every number under which they are claimed."""
+
+    def name(mbi: str) -> str:
+        return renames.get(mbi, mbi)
+
+    removed: dict[str, int] = {}
+    for mbi, line in delivered.removed.items():
+        removed[name(mbi)] = min(line, removed.get(name(mbi), line))
+    removed = {c.mbi: removed[name(c.mbi)] for c in known if name(c.mbi) in removed} | {**delivered.removed}
+    faulty = {name(mbi) for mbi in delivered.protected}
+    protected = {mbi for mbi in removed.keys() | {claim.mbi for claim in known} if name(mbi) in faulty}
+    ended_since = {name(claim.mbi) for claim in known if claim.ended and _is_newer(claim, delivered)}
+    ended_since -= {name(claim.mbi) for claim in known if not claim.ended}
+    present = {mbi: line for mbi, line in delivered.present.items() if name(mbi) not in ended_since}
+    return replace(delivered, present=present, removed=removed, protected=delivered.protected | protected)
 
 
 def _is_newer(claim: Claim, delivered: DeliveredPanel) -> bool:

@@ -1,10 +1,11 @@
-"""What the practice wants: the claims of all feeds, under present MBIs, united per practitioner."""
+"""What the practice wants: the claims of all feeds, by patient and under present MBIs, united per practitioner."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
-from service.domain.roster import Claim, Panel, build_panel, resolve_renames
+from service.domain.roster import Claim, Mistaken, Panel, Renames, build_panel, find_mistaken, resolve_renames
 from service.storage import panels
 from service.storage.connection import Connection
 from service.storage.panel_codec import read_claims
@@ -12,12 +13,38 @@ from service.storage.renames import find_renames
 from service.storage.sealing import OrganizationKeys
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The MBIs that patients have had: the present one of each former one, and what was taken for theirs by mistake."""
+
+    renames: Renames
+    mistaken: Mistaken
+
+    def find_present(self, mbi: str) -> str:
+        """Answer the number that a patient with this one has by now."""
+        return self.renames.get(mbi, mbi)
+
+
+def load_numbers(connection: Connection, keys: OrganizationKeys, organization_id: str) -> Numbers:
+    """Answer what is known of changed MBIs. Raises SealBroken with other keys."""
+    changes = find_renames(connection, keys, organization_id)
+    return Numbers(resolve_renames(changes), find_mistaken(changes))
+
+
 def load_desired(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | None = None
+    connection: Connection,
+    keys: OrganizationKeys,
+    organization_id: str,
+    npi: str | None = None,
+    *,
+    numbers: Numbers | None = None,
 ) -> list[Panel]:
-    """Answer what the practice wants: the claims of all feeds, united per practitioner."""
+    """Answer what the practice wants: the claims of all feeds, united per practitioner.
+
+    Who asks for many practitioners one by one passes the `numbers` that it has loaded.
+    """
     by_npi: dict[str, dict[str, tuple[Claim, ...]]] = defaultdict(dict)
     for panel in panels.load_claims(connection, keys, organization_id, npi):
         by_npi[panel.npi][panel.feed] = read_claims(panel.columns)
-    renames = resolve_renames(find_renames(connection, keys, organization_id))
-    return [build_panel(one, claims, renames) for one, claims in sorted(by_npi.items())]
+    known = numbers or load_numbers(connection, keys, organization_id)
+    return [build_panel(one, claims, known.renames, known.mistaken) for one, claims in sorted(by_npi.items())]

@@ -21,6 +21,7 @@ from service.storage.intents import Attempt, Intent
 from service.storage.panel_codec import read_attributions, read_claims
 from service.storage.sealing import OrganizationKeys
 from service.workflows.access import note_access
+from service.workflows.desired import load_numbers
 from service.workflows.sending import read_members
 
 PAGE = 500
@@ -124,11 +125,13 @@ def _find_patient(
 def _find_claims(
     connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str, mbi: str
 ) -> list[tuple[str, Claim]]:
+    """Answer what every feed told of the pair, under whichever number of the patient it was told."""
+    numbers = load_numbers(connection, keys, organization_id)
     return [
         (panel.feed, claim)
         for panel in panels.load_claims(connection, keys, organization_id, npi)
         for claim in read_claims(panel.columns)
-        if claim.mbi == mbi
+        if numbers.find_present(claim.mbi) == numbers.find_present(mbi)
     ]
 
 

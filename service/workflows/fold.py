@@ -22,6 +22,7 @@ from service.storage.panels import ClaimPanel
 from service.storage.panels.folding import (
     DeliveredColumns,
     Listed,
+    RenamedCodes,
     fold_columns,
     fold_redelivered,
     list_once,
@@ -40,22 +41,19 @@ _LAST_DELIVERIES = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldedPanel:
-    """One practitioner's claims of a feed before and after a delivery, and the difference in numbers."""
+    """One practitioner's claims of a feed before and after a delivery, and the difference in patients.
+
+    `known` and `told` are what is stored, under the MBIs that the files told; `claims` are the same as `told` by
+    patient, under the present MBIs, and so is all the rest.
+    """
 
     npi: str
     known: ClaimPanel | None
+    told: ClaimColumns
     claims: ClaimColumns
     let_go: NDArray[np.uint64]
     absent: NDArray[np.uint64]
     effect: Effect
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Renames:
-    """Former and present MBIs side by side, packed, in the order of the former ones."""
-
-    former: NDArray[np.uint64]
-    present: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def fold_panels(
 ) -> Iterator[FoldedPanel]:
     """Yield what becomes of each practitioner's claims whom the delivery covers; nothing is written.
 
-    1. Claims under former MBIs are brought to the present ones, the file's as well.
+    1. Claims stay under the MBIs that the files told; what is counted and compared are patients, by their present MBIs.
     2. A snapshot of the same date as the last one replaces that one as a whole; any other delivery follows it.
     3. Where changes came between, the later one of the same date counts no absence a second time.
     4. One that was held while later ones came to count says nothing where a later one has replaced it already; whom it
@@ -94,19 +92,22 @@ def fold_panels(
         if npi in later.replacing:
             continue
         if npi not in known and len(gone):
-            said = replace(said, present=_leave_out(said.present, gone))
-        panel, earlier = known.get(npi), _rename(before.get(npi, NO_CLAIMS), renames)
-        claims = _rename(panel.columns if panel else NO_CLAIMS, renames)
+            said = replace(said, present=_leave_out(said.present, gone, renames))
+        panel, earlier = known.get(npi), before.get(npi, NO_CLAIMS)
+        claims = panel.columns if panel else NO_CLAIMS
         concerned = np.concatenate([claims.mbi, earlier.mbi, said.removed.mbi])
-        protected = _choose_among(concerned, said.protected)
+        protected = _choose_among(concerned, said.protected, renames)
         said = replace(
             said,
             protected=protected,
             missed_by=len(later.snapshots.get(npi, ())),
             absences_count=npi in before or npi not in counted,
         )
-        folded = fold_redelivered(claims, earlier, said, limit) if npi in before else fold_columns(claims, said, limit)
-        yield _compare(npi, panel, claims, folded, said)
+        if npi in before:
+            folded = fold_redelivered(claims, earlier, said, limit, renames)
+        else:
+            folded = fold_columns(claims, said, limit, renames)
+        yield _compare(npi, panel, folded, said, renames)
 
 
 def fold_claims(
@@ -124,7 +125,7 @@ def fold_claims(
         for folded in fold_panels(connection, organization_id, opened, removals_count=removals_count):
             version = folded.known.version if folded.known else 0
             effects.append(replace(build_effect(opened.delivery, folded), version=version))
-            yield folded.npi, folded.known, folded.claims
+            yield folded.npi, folded.known, folded.told
 
     panels.save_folded(connection, opened.keys, organization_id, opened.feed.id, pass_on(), now=now)
     _supersede(connection, organization_id, opened, replaced)
@@ -213,62 +214,63 @@ def _supersede(connection: Connection, organization_id: str, opened: Reading, re
             deliveries.set_delivery_state(connection, organization_id, delivery.id, "accepted", "superseded")
 
 
-def _load_renames(connection: Connection, organization_id: str, opened: Reading) -> _Renames:
+def _load_renames(connection: Connection, organization_id: str, opened: Reading) -> RenamedCodes:
     changes, number = opened.reading.mbi_changes, opened.delivery.number
     told = find_renames(connection, opened.keys, organization_id, told=changes, delivery=number)
     current = sorted((pack_mbi(former), pack_mbi(present)) for former, present in resolve_renames(told).items())
     pairs = np.array(current, np.uint64).reshape(-1, 2)
-    return _Renames(pairs[:, 0], pairs[:, 1])
+    return RenamedCodes(pairs[:, 0], pairs[:, 1])
 
 
-def _rename(claims: ClaimColumns, renames: _Renames) -> ClaimColumns:
-    return rename_claims(claims, renames.former, renames.present)
-
-
-def _find_gone(known: Iterable[ClaimPanel], number: int, renames: _Renames) -> NDArray[np.uint64]:
+def _find_gone(known: Iterable[ClaimPanel], number: int, renames: RenamedCodes) -> NDArray[np.uint64]:
     """Answer whom deliveries that came after this one have removed by name from every practitioner of the feed.
 
     A removal for all practitioners is written to those whom the feed knows, and not to one who is new in this delivery.
     """
     gone: NDArray[np.uint64] | None = None
     for panel in known:
-        claims = panel.columns
+        claims = rename_claims(panel.columns, renames)
         named = claims.mbi[claims.ended & (claims.line > 0) & (claims.delivery > number)]
         gone = named if gone is None else np.intersect1d(gone, named)
         if len(gone) == 0:
             break
-    return _NOBODY if gone is None else rename_codes(gone, renames.former, renames.present)
+    return _NOBODY if gone is None else gone
 
 
-def _leave_out(listed: Listed, gone: NDArray[np.uint64]) -> Listed:
-    stays = ~np.isin(listed.mbi, gone)
+def _leave_out(listed: Listed, gone: NDArray[np.uint64], renames: RenamedCodes) -> Listed:
+    stays = ~np.isin(rename_codes(listed.mbi, renames), gone)
     return Listed(listed.mbi[stays], listed.line[stays])
 
 
-def _choose_among(codes: NDArray[np.uint64], allowed: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Answer those codes that are among others, which are in order and may be all patients of a file."""
+def _choose_among(codes: NDArray[np.uint64], allowed: NDArray[np.uint64], renames: RenamedCodes) -> NDArray[np.uint64]:
+    """Answer those numbers whose patients are among others, which are in order and may be all patients of a file."""
     if len(allowed) == 0:
         return allowed
-    places = np.minimum(np.searchsorted(allowed, codes), len(allowed) - 1)
-    return np.unique(codes[allowed[places] == codes])
+    patients = rename_codes(codes, renames)
+    places = np.minimum(np.searchsorted(allowed, patients), len(allowed) - 1)
+    return np.unique(codes[allowed[places] == patients])
 
 
 def _compare(
-    npi: str, panel: ClaimPanel | None, known: ClaimColumns, folded: ClaimColumns, said: DeliveredColumns
+    npi: str, panel: ClaimPanel | None, told: ClaimColumns, said: DeliveredColumns, renames: RenamedCodes
 ) -> FoldedPanel:
+    """Answer the difference in patients, each once, whatever the numbers under which they are claimed and listed."""
+    known, folded = rename_claims(panel.columns if panel else NO_CLAIMS, renames), rename_claims(told, renames)
     claimed = known.mbi[~known.ended]
     let_go = claimed[np.isin(claimed, folded.mbi[folded.ended])]
     absent = np.empty(0, np.uint64)
+    listed = rename_codes(said.present.mbi, renames)
     if said.is_snapshot:
-        seen = np.concatenate([said.present.mbi, said.protected, said.removed.mbi])
-        absent = claimed[~np.isin(claimed, seen)]
+        seen = rename_codes(np.concatenate([said.protected, said.removed.mbi]), renames)
+        absent = claimed[~np.isin(claimed, np.concatenate([listed, seen]))]
     added = int(np.count_nonzero(~np.isin(folded.mbi[~folded.ended], claimed)))
-    effect = Effect(len(claimed), len(said.present.mbi), added, len(absent), len(let_go))
-    return FoldedPanel(npi, panel, folded, let_go, absent, effect)
+    n = len(listed) if listed is said.present.mbi else len(np.unique(listed))
+    effect = Effect(len(claimed), n, added, len(absent), len(let_go))
+    return FoldedPanel(npi, panel, told, folded, let_go, absent, effect)
 
 
 def _cut_by_practitioner(
-    opened: Reading, known: Iterable[str], renames: _Renames, *, removals_count: bool
+    opened: Reading, known: Iterable[str], renames: RenamedCodes, *, removals_count: bool
 ) -> Iterator[tuple[str, DeliveredColumns]]:
     """Yield what the delivery says about each practitioner it covers.
 
@@ -276,7 +278,7 @@ def _cut_by_practitioner(
     organisation; otherwise the file says nothing about that panel (feeds 7.1).
     """
     reading = opened.reading
-    present, removed = _cut_columns(reading.present, renames), _cut_columns(reading.remove, renames)
+    present, removed = _cut_columns(reading.present), _cut_columns(reading.remove)
     for_everybody = removed.pop(None, Listed())
     covered = {npi for npi in present.keys() | removed.keys() if npi is not None}
     if opened.is_snapshot and opened.feed.scope == "organization" and present:
@@ -284,7 +286,7 @@ def _cut_by_practitioner(
     if len(for_everybody.mbi):
         covered |= set(known)
     nobody = Listed()
-    protected = np.unique(rename_codes(reading.protected, renames.former, renames.present))
+    protected = np.unique(rename_codes(reading.protected, renames))
     for npi in sorted(covered):
         yield (
             npi,
@@ -300,17 +302,16 @@ def _cut_by_practitioner(
         )
 
 
-def _cut_columns(pairs: Columns, renames: _Renames) -> dict[str | None, Listed]:
+def _cut_columns(pairs: Columns) -> dict[str | None, Listed]:
     """Cut pairs by practitioner, None for those that concern every one; of a pair the first line counts."""
     if len(pairs) == 0:
         return {}
     order = np.argsort(pairs.npi, kind="stable")
     npis = pairs.npi[order]
     starts = np.flatnonzero(np.diff(npis, prepend=npis[0] - 1))
-    mbi = rename_codes(pairs.mbi, renames.former, renames.present)
     parts = np.split(order, starts[1:])
     return {
-        _write_npi(npi): list_once(mbi[part], pairs.line[part])
+        _write_npi(npi): list_once(pairs.mbi[part], pairs.line[part])
         for npi, part in zip(npis[starts].tolist(), parts, strict=True)
     }
 

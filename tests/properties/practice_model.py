@@ -6,6 +6,7 @@ What the practice may attest and remove is told by an oracle that knows only the
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -28,8 +29,10 @@ from service.domain.reconcile import Observed, reconcile
 from service.domain.roster import (
     Claim,
     DeliveredPanel,
+    MbiChange,
     Panel,
     build_panel,
+    find_mistaken,
     fold_delivery,
     fold_redelivery,
     resolve_renames,
@@ -59,7 +62,7 @@ class Practice(RuleBasedStateMachine):
         super().__init__()
         self.now, self.serial = NOW, 0
         self.feeds = {name: Feed() for name in MODES}
-        self.told: list[tuple[str, str]] = []
+        self.told: list[MbiChange] = []
         self.held: list[File] = []
         self.suspended: list[File] = []
         self.dpc = Dpc(POLICY.patient_limit)
@@ -146,11 +149,19 @@ class Practice(RuleBasedStateMachine):
 
     def accept(self, file: File) -> None:
         doubt = doubt_removals(self.gather(file), "none", file.blind, SETTINGS)
-        self.told.extend(file.told)
-        self.oracle.renamed.update(file.told)
+        self.tell_changes(file)
         self.fold(file, removals_count=doubt is None)
         if doubt:
             self.suspended.append(file)
+
+    def tell_changes(self, file: File) -> None:
+        """Of several words on one number the last one counts, whoever comes late; it may contradict those before."""
+        told = [MbiChange(*pair, file.serial) for pair in file.told if pair[0] != pair[1]]
+        self.told += [
+            one for one in told if not any(o.former == one.former and o.delivery > one.delivery for o in self.told)
+        ]
+        self.told.sort(key=lambda change: change.delivery)
+        self.oracle.renamed = {(former, new) for former, new in {c.former: c.new for c in self.told}.items()}
 
     @precondition(lambda self: self.held)
     @rule(place=st.integers(0, 9), accepts=st.booleans())
@@ -169,12 +180,10 @@ class Practice(RuleBasedStateMachine):
         is_snapshot = MODES[file.feed] == "snapshot"
         effect = Effect()
         for npi in file.npis:
-            known = self.feeds[file.feed].claims.get(npi, ())
-            claimed = {claim.mbi for claim in known if not claim.ended}
-            folded = self.fold_one(file, npi, removals_count=True)
-            ended = claimed & {claim.mbi for claim in folded if claim.ended}
-            listed = file.listed.get(npi, frozenset())
-            absent = claimed - listed - file.protected if is_snapshot else frozenset()
+            claimed = self.name_claimed(self.feeds[file.feed].claims.get(npi, ()))
+            ended = claimed - self.name_claimed(self.fold_one(file, npi, removals_count=True))
+            listed = self.name_patients(file.listed.get(npi, ()))
+            absent = claimed - listed - self.name_patients(file.protected) if is_snapshot else set()
             effect += Effect(len(claimed), len(listed), len(listed - claimed), len(absent), len(ended))
         return FileFacts(
             file_error=None,
@@ -189,15 +198,22 @@ class Practice(RuleBasedStateMachine):
             effect=effect,
         )
 
+    def name_claimed(self, claims: Iterable[Claim]) -> set[str]:
+        return self.name_patients(claim.mbi for claim in claims if not claim.ended)
+
+    def name_patients(self, numbers: Iterable[str]) -> set[str]:
+        renames = resolve_renames(self.told)
+        return {renames.get(mbi, mbi) for mbi in numbers}
+
     def fold(self, file: File, *, removals_count: bool) -> None:
         feed = self.feeds[file.feed]
         folded = {npi: self.fold_one(file, npi, removals_count=removals_count) for npi in file.npis}
         replaces = self.is_replacing(file)
         if not replaces:
-            feed.before = dict(feed.claims)
+            feed.before = feed.before if feed.folded[-1:] == [file] else dict(feed.claims)
         elif removals_count:  # the file that is replaced is as if it had never been
             self.reached["file replaced"] += 1
-            same = takewhile(lambda one: one.as_of_at == file.as_of_at, reversed(feed.accepted))
+            same = takewhile(lambda one: one.as_of_at == file.as_of_at, reversed(feed.folded))
             ours = {one.serial for one in same}
             self.oracle.accepted = [
                 replace(a, pairs=frozenset(p for p in a.pairs if p[0] not in file.listed)) if a.serial in ours else a
@@ -206,6 +222,7 @@ class Practice(RuleBasedStateMachine):
         feed.claims.update(folded)
         if file not in feed.accepted:
             feed.accepted.append(file)
+        feed.folded = [*(one for one in feed.folded if one is not file), file]
         pairs = frozenset((npi, mbi) for npi, mbis in file.listed.items() for mbi in mbis)
         self.oracle.accepted.append(Accepted(file.serial, file.evidence_at, pairs))
 
@@ -222,12 +239,12 @@ class Practice(RuleBasedStateMachine):
             removals_count,
         )
         if self.is_replacing(file):
-            return fold_redelivery(known, feed.before.get(npi, ()), delivered, ABSENCES)
-        return fold_delivery(known, delivered, ABSENCES)
+            return fold_redelivery(known, feed.before.get(npi, ()), delivered, ABSENCES, resolve_renames(self.told))
+        return fold_delivery(known, delivered, ABSENCES, resolve_renames(self.told))
 
     def is_replacing(self, file: File) -> bool:
-        accepted = self.feeds[file.feed].accepted
-        is_last = bool(accepted) and accepted[-1].as_of_at == file.as_of_at and accepted[-1] is not file
+        folded = self.feeds[file.feed].folded
+        is_last = bool(folded) and folded[-1].as_of_at == file.as_of_at and folded[-1] is not file
         return MODES[file.feed] == "snapshot" and file.as_of_at is not None and is_last
 
     # Plans
@@ -275,6 +292,8 @@ class Practice(RuleBasedStateMachine):
         self.check(plan, observed)
         removals = list_pairs(c for c in plan.changes if c.kind is ChangeKind.REMOVE and not c.is_rename)
         self.oracle.remove(removals, count_active(observed, self.now), self.now)
+        mistaken = {mbi for others in find_mistaken(self.told).values() for mbi in others}
+        self.reached["removed a mistaken number"] += any(mbi in mistaken for _, mbi in removals)
         for change in plan.changes:
             for pair in list_pairs([change]) if change.kind.is_attested else ():
                 self.oracle.attest(pair, self.now)
@@ -330,9 +349,9 @@ class Practice(RuleBasedStateMachine):
         return True
 
     def list_panels(self) -> list[Panel]:
-        renames = resolve_renames(self.told)
+        renames, mistaken = resolve_renames(self.told), find_mistaken(self.told)
         return [
-            build_panel(npi, {name: feed.claims.get(npi, ()) for name, feed in self.feeds.items()}, renames)
+            build_panel(npi, {name: feed.claims.get(npi, ()) for name, feed in self.feeds.items()}, renames, mistaken)
             for npi in NPIS
         ]
 

@@ -47,10 +47,14 @@ class File:
 
 @dataclass
 class Feed:
-    """What one feed has claimed; `before` are its claims before the files of the last date came."""
+    """What one feed has claimed; `before` are its claims before the files of the last date came.
+
+    `folded` are its files in the order in which they came to count for the last time.
+    """
 
     claims: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
     accepted: list[File] = field(default_factory=list)
+    folded: list[File] = field(default_factory=list)
     before: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
 
 

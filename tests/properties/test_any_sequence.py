@@ -16,6 +16,7 @@ MET = {
     "removed",
     "removed by a decision",
     "removed a former number",
+    "removed a mistaken number",
     "file accepted",
     "file held",
     "file released",

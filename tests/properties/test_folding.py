@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -159,3 +160,35 @@ def test_feeds_united_never_cancel_one_another(by_feed: dict[str, tuple[Claim, .
     assert set(panel.wanted.values()) | set(panel.ended.values()) <= set(every)
     turned = build_panel("3905293015", {feed: by_feed[feed] for feed in reversed(by_feed)})
     assert (turned.wanted, turned.ended) == (panel.wanted, panel.ended)
+
+
+RENAMES = st.dictionaries(st.sampled_from(MBIS[:4]), st.sampled_from(MBIS[4:]), max_size=4)
+
+
+def name_patients(numbers: Iterable[str], renames: Mapping[str, str]) -> set[str]:
+    return {renames.get(mbi, mbi) for mbi in numbers}
+
+
+@given(known_claims(), deliveries(), LIMITS, RENAMES)
+@STEADY
+def test_a_patient_is_there_when_listed_and_gone_when_removed_under_any_number(
+    known: tuple[Claim, ...], delivered: DeliveredPanel, limit: int, renames: dict[str, str]
+) -> None:
+    claims = fold_delivery(known, delivered, limit, renames)
+    wanted = set(build_panel("3905293015", {"ehr": claims}, renames).wanted)
+    listed = name_patients(delivered.present, renames)
+    assert listed <= wanted
+    if delivered.removals_count:
+        protected = name_patients(delivered.protected, renames)
+        assert not wanted & name_patients(delivered.removed, renames) - listed - protected
+
+
+@given(known_claims(), deliveries(), LIMITS, RENAMES)
+@STEADY
+def test_a_changed_number_alone_writes_nothing(
+    known: tuple[Claim, ...], delivered: DeliveredPanel, limit: int, renames: dict[str, str]
+) -> None:
+    plain = replace(delivered, removed={}, protected=frozenset())
+    assert fold_delivery(known, plain, limit, renames) == fold_delivery(known, plain, limit)
+    kept = {claim.mbi for claim in fold_delivery(known, delivered, limit, renames)}
+    assert kept <= {claim.mbi for claim in known} | delivered.present.keys() | delivered.removed.keys()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.identifiers import pack_mbi
-from service.domain.roster import Claim, DeliveredPanel, build_panel, fold_delivery, fold_redelivery
+from service.domain.roster import NO_RENAMES, Claim, DeliveredPanel, build_panel, fold_delivery, fold_redelivery
 from service.storage.panel_codec import NO_CLAIMS, build_claim_columns, decode_claims, encode_claims, read_claims
 from service.storage.panels.folding import (
     DeliveredColumns,
     Listed,
+    RenamedCodes,
     fold_columns,
     fold_redelivered,
     list_once,
@@ -79,17 +83,30 @@ def write_columns(delivered: DeliveredPanel) -> DeliveredColumns:
     )
 
 
+def write_renames(renames: Mapping[str, str]) -> RenamedCodes:
+    former = sorted(renames, key=pack_mbi)
+    present = [pack_mbi(renames[mbi]) for mbi in former]
+    return RenamedCodes(np.array([pack_mbi(mbi) for mbi in former], np.uint64), np.array(present, np.uint64))
+
+
+RENAMES = st.one_of(
+    st.just(NO_RENAMES), st.dictionaries(st.sampled_from(MBIS[:5]), st.sampled_from(MBIS[5:]), max_size=5)
+)
+
+
 def through_columns(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     """What storage keeps of claims: whole seconds, at most 255 absences."""
     return read_claims(build_claim_columns(claims))
 
 
-@given(known_claims(), deliveries(), ABSENCES_BEFORE_REMOVAL)
+@given(known_claims(), deliveries(), ABSENCES_BEFORE_REMOVAL, RENAMES)
 @STEADY
-def test_columns_fold_as_the_rule_does(known: tuple[Claim, ...], delivered: DeliveredPanel, limit: int) -> None:
+def test_columns_fold_as_the_rule_does(
+    known: tuple[Claim, ...], delivered: DeliveredPanel, limit: int, renames: dict[str, str]
+) -> None:
     stored = decode_claims(encode_claims(build_claim_columns(known))) if known else NO_CLAIMS
-    folded = fold_columns(stored, write_columns(delivered), limit)
-    assert read_claims(folded) == through_columns(fold_delivery(known, delivered, limit))
+    folded = fold_columns(stored, write_columns(delivered), limit, write_renames(renames))
+    assert read_claims(folded) == through_columns(fold_delivery(known, delivered, limit, renames))
     assert read_claims(stored) == known
 
 
@@ -128,17 +145,18 @@ def test_a_removal_from_one_practitioner_stands_before_one_from_everybody() -> N
     assert unite_listed(everybody, Listed()).line.tolist() == [3, 4]
 
 
-@given(known_claims(), known_claims(), deliveries(), ABSENCES_BEFORE_REMOVAL)
+@given(known_claims(), known_claims(), deliveries(), ABSENCES_BEFORE_REMOVAL, RENAMES)
 @STEADY
 def test_columns_replace_a_snapshot_as_the_rule_does(
-    known: tuple[Claim, ...], before: tuple[Claim, ...], delivered: DeliveredPanel, limit: int
+    known: tuple[Claim, ...],
+    before: tuple[Claim, ...],
+    delivered: DeliveredPanel,
+    limit: int,
+    renames: dict[str, str],
 ) -> None:
     columns = [build_claim_columns(claims) for claims in (known, before)]
-    folded = fold_redelivered(columns[0], columns[1], write_columns(delivered), limit)
-    assert read_claims(folded) == through_columns(fold_redelivery(known, before, delivered, limit))
-
-
-RENAMES = st.dictionaries(st.sampled_from(MBIS[:5]), st.sampled_from(MBIS[5:]), max_size=5)
+    folded = fold_redelivered(columns[0], columns[1], write_columns(delivered), limit, write_renames(renames))
+    assert read_claims(folded) == through_columns(fold_redelivery(known, before, delivered, limit, renames))
 
 
 @given(known_claims(), RENAMES)
@@ -146,15 +164,38 @@ RENAMES = st.dictionaries(st.sampled_from(MBIS[:5]), st.sampled_from(MBIS[5:]), 
 def test_claims_under_changed_numbers_are_those_that_the_rule_unites(
     known: tuple[Claim, ...], renames: dict[str, str]
 ) -> None:
-    former = sorted(renames, key=pack_mbi)
-    renamed = read_claims(
-        rename_claims(
-            build_claim_columns(known),
-            np.array([pack_mbi(mbi) for mbi in former], np.uint64),
-            np.array([pack_mbi(renames[mbi]) for mbi in former], np.uint64),
-        )
-    )
+    renamed = read_claims(rename_claims(build_claim_columns(known), write_renames(renames)))
     assert [claim.mbi for claim in renamed] == sorted({renames.get(claim.mbi, claim.mbi) for claim in known})
     wanted = build_panel("3905293015", {"ehr": known}, renames).wanted
     assert {claim.mbi for claim in renamed if not claim.ended} == wanted.keys()
     assert all(claim.evidence_at == wanted[claim.mbi].evidence_at for claim in renamed if not claim.ended)
+
+
+JOINED = {MBIS[0]: MBIS[9], MBIS[1]: MBIS[9]}
+
+
+def claim(place: int, delivery: int = 1, *, ended: bool = False) -> Claim:
+    return Claim(MBIS[place], delivery, 3, NOW - timedelta(days=1), ended=ended)
+
+
+def say(**told: object) -> DeliveredPanel:
+    return replace(DeliveredPanel(5, NOW, "snapshot", {}, {}), **told)  # type: ignore[arg-type]
+
+
+SELDOM = {
+    "two rows remove one patient": ((claim(9),), say(removed={MBIS[0]: 9, MBIS[1]: 4})),
+    "in the other order": ((claim(9),), say(removed={MBIS[0]: 4, MBIS[1]: 9})),
+    "a faulty row under another number": ((claim(9),), say(protected=frozenset({MBIS[0]}))),
+    "a late row of one who has left": ((claim(9, 7, ended=True),), say(present={MBIS[0]: 2}, mode="delta")),
+}
+
+
+@pytest.mark.parametrize("case", SELDOM)
+def test_what_comes_seldom_by_lot_folds_as_the_rule_does(case: str) -> None:
+    known, said = SELDOM[case]
+    columns, renames = build_claim_columns(known), write_renames(JOINED)
+    folded = fold_columns(columns, write_columns(said), 2, renames)
+    assert read_claims(folded) == through_columns(fold_delivery(known, said, 2, JOINED))
+    assert read_claims(folded) != through_columns(fold_delivery(known, said, 2))
+    replaced = fold_redelivered(columns, NO_CLAIMS, write_columns(said), 2, renames)
+    assert read_claims(replaced) == through_columns(fold_redelivery(known, (), said, 2, JOINED))

@@ -12,7 +12,7 @@ from service.domain.change import Change, ChangeKind, PlannedPatient, read_chang
 from service.domain.guards import Exposure, hold_changes
 from service.domain.policy import GuardLimits, Policy
 from service.domain.reconcile import Observed, Reconciliation, reconcile
-from service.domain.roster import Claim, build_panel, resolve_renames
+from service.domain.roster import Claim, MbiChange, build_panel, resolve_renames
 from tests.spec.tables import NOW, NPIS, build_mbi
 
 GRAY = NPIS["gray"]
@@ -86,7 +86,7 @@ def test_a_claim_under_either_number_is_a_claim_under_the_new_one() -> None:
     ids=["none", "one", "to itself", "chain", "number given anew", "taken back", "told otherwise", "circle"],
 )
 def test_the_last_word_on_a_number_stands(told: list[tuple[str, str]], current: dict[str, str]) -> None:
-    assert resolve_renames(told) == current
+    assert resolve_renames([MbiChange(*pair, n) for n, pair in enumerate(told)]) == current
     assert not set(current.values()) & current.keys()
 
 

@@ -27,6 +27,17 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RenamedCodes:
+    """Former and present MBIs side by side, packed, in the order of the former ones."""
+
+    former: Codes = field(default_factory=lambda: _NOBODY)
+    present: Codes = field(default_factory=lambda: _NOBODY)
+
+
+NO_RENAMES = RenamedCodes()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DeliveredColumns:
     """What one delivery says about one practitioner, as `DeliveredPanel` does; `evidence_at` in epoch seconds."""
 
@@ -54,8 +65,14 @@ def unite_listed(weaker: Listed, stronger: Listed) -> Listed:
     return list_once(np.concatenate([stronger.mbi, weaker.mbi]), np.concatenate([stronger.line, weaker.line]))
 
 
-def fold_columns(known: ClaimColumns, delivered: DeliveredColumns, absences_before_removal: int) -> ClaimColumns:
+def fold_columns(
+    known: ClaimColumns,
+    delivered: DeliveredColumns,
+    absences_before_removal: int,
+    renames: RenamedCodes = NO_RENAMES,
+) -> ClaimColumns:
     """Fold one delivery into the claims of the same feed about one practitioner; `known` is in order of its MBIs."""
+    delivered = _tell_of_numbers(known, delivered, renames)
     removed = _find_removed(delivered)
     mbi = _unite(known.mbi, removed.mbi, delivered.present.mbi)
     places = np.searchsorted(mbi, known.mbi)
@@ -143,25 +160,34 @@ def _count_missed(claims: ClaimColumns, known: ClaimColumns, delivered: Delivere
 
 def _restore_newer(claims: ClaimColumns, known: ClaimColumns, delivered: DeliveredColumns, places: Places) -> None:
     """Let stand what rests on newer evidence or a later delivery of the same time, and what a later one has ended."""
-    same_time = known.evidence_at == delivered.evidence_at
-    is_later = known.delivery > delivered.delivery
-    newer = (known.evidence_at > delivered.evidence_at) | (is_later & (known.ended | same_time))
+    newer = _find_newer(known, delivered)
     if newer.any():
         _copy(known, newer, claims, places[newer])
 
 
+def _find_newer(known: ClaimColumns, delivered: DeliveredColumns) -> npt.NDArray[np.bool_]:
+    same_time = known.evidence_at == delivered.evidence_at
+    is_later = known.delivery > delivered.delivery
+    newer: npt.NDArray[np.bool_] = (known.evidence_at > delivered.evidence_at) | (is_later & (known.ended | same_time))
+    return newer
+
+
 def fold_redelivered(
-    known: ClaimColumns, before: ClaimColumns, delivered: DeliveredColumns, absences_before_removal: int
+    known: ClaimColumns,
+    before: ClaimColumns,
+    delivered: DeliveredColumns,
+    absences_before_removal: int,
+    renames: RenamedCodes = NO_RENAMES,
 ) -> ClaimColumns:
     """Fold a snapshot that replaces the last one as a whole; `service.domain.roster.fold_redelivery` says how."""
     if not delivered.removals_count:
-        return fold_columns(known, delivered, absences_before_removal)
-    folded = fold_columns(before, delivered, absences_before_removal)
+        return fold_columns(known, delivered, absences_before_removal, renames)
+    folded = fold_columns(before, delivered, absences_before_removal, renames)
     only_replaced = ~np.isin(known.mbi, folded.mbi)
     if not only_replaced.any():
         return folded
     gone = _choose(known, only_replaced)
-    lets_go = ~gone.ended & ~np.isin(gone.mbi, delivered.protected)
+    lets_go = ~gone.ended & ~_share_patients(gone.mbi, delivered.protected, renames)
     gone.delivery[lets_go] = delivered.delivery
     gone.line[lets_go] = 0
     gone.ended[lets_go] = True
@@ -171,12 +197,47 @@ def fold_redelivered(
     return claims
 
 
-def rename_claims(known: ClaimColumns, former: Codes, present: Codes) -> ClaimColumns:
-    """Answer the claims under the present MBIs; of a patient claimed under both, what holds and is newest stands.
+def _tell_of_numbers(known: ClaimColumns, delivered: DeliveredColumns, renames: RenamedCodes) -> DeliveredColumns:
+    """Answer what a delivery says of patients, told of every number under which they are claimed."""
+    if len(renames.former) == 0:
+        return delivered
+    removed = _remove_all_numbers(known.mbi, delivered.removed, renames)
+    protected = delivered.protected
+    if len(protected):
+        concerned = np.concatenate([known.mbi, removed.mbi])
+        protected = np.unique(
+            np.concatenate([protected, concerned[_share_patients(concerned, protected, renames)]]),
+        )
+    present, ended = delivered.present, known.ended & _find_newer(known, delivered)
+    if ended.any():
+        let_go = np.setdiff1d(rename_codes(known.mbi[ended], renames), rename_codes(known.mbi[~known.ended], renames))
+        stays = ~np.isin(rename_codes(present.mbi, renames), let_go)
+        present = Listed(present.mbi[stays], present.line[stays])
+    return replace(delivered, present=present, removed=removed, protected=protected)
 
-    `former` and `present` stand side by side; `former` is in order.
-    """
-    mbi = rename_codes(known.mbi, former, present)
+
+def _remove_all_numbers(known: Codes, removed: Listed, renames: RenamedCodes) -> Listed:
+    """Remove also the other numbers under which the same patients are claimed, by the first row that says so."""
+    others = known[_share_patients(known, removed.mbi, renames) & ~np.isin(known, removed.mbi)]
+    if len(others) == 0:
+        return removed
+    patients = rename_codes(removed.mbi, renames)
+    in_order = np.lexsort((removed.line, patients))
+    told = list_once(patients[in_order], removed.line[in_order])
+    lines = told.line[np.searchsorted(told.mbi, rename_codes(others, renames))]
+    return unite_listed(Listed(others, lines), removed)
+
+
+def _share_patients(codes: Codes, told: Codes, renames: RenamedCodes) -> npt.NDArray[np.bool_]:
+    """Answer of each number whether it is one of a patient who is told of under any number."""
+    if len(told) == 0:
+        return np.zeros(len(codes), np.bool_)
+    return np.isin(rename_codes(codes, renames), rename_codes(told, renames))
+
+
+def rename_claims(known: ClaimColumns, renames: RenamedCodes) -> ClaimColumns:
+    """Answer the claims under the present MBIs; of a patient claimed under both, what holds and is newest stands."""
+    mbi = rename_codes(known.mbi, renames)
     if mbi is known.mbi:
         return known
     order = np.lexsort((-known.evidence_at, known.ended, mbi))
@@ -185,8 +246,9 @@ def rename_claims(known: ClaimColumns, former: Codes, present: Codes) -> ClaimCo
     return replace(_choose(known, chosen), mbi=mbi[chosen])
 
 
-def rename_codes(mbi: Codes, former: Codes, present: Codes) -> Codes:
+def rename_codes(mbi: Codes, renames: RenamedCodes) -> Codes:
     """Answer packed MBIs with the former ones replaced; the very same array when there is none among them."""
+    former, present = renames.former, renames.present
     if len(former) == 0 or len(mbi) == 0:
         return mbi
     places = np.minimum(np.searchsorted(former, mbi), len(former) - 1)

@@ -38,6 +38,8 @@ class Weeks:
     oracle: Oracle = field(default_factory=lambda: Oracle(Limits(5, 5, 20), Limits(5, 2, 10)))
     sent: dict[str, frozenset[Pair]] = field(default_factory=dict)
     told: dict[str, tuple[str, str]] = field(default_factory=dict)
+    words: dict[str, tuple[int, str]] = field(default_factory=dict)
+    mistaken: list[tuple[str, int, int]] = field(default_factory=list)
     number: int = 0
     spare: int = 900
 
@@ -57,7 +59,10 @@ class Weeks:
         if delivery.state == "accepted":
             evidence_at = delivery.as_of_at or delivery.received_at
             self.oracle.accepted.append(Accepted(delivery.number, evidence_at, self.sent[delivery.id]))
-            self.oracle.renamed |= {self.told[delivery.id]} if delivery.id in self.told else set()
+            former, new = self.told.get(delivery.id, ("", ""))
+            if self.words.get(former, (0, ""))[0] < delivery.number and former:
+                self.words[former] = delivery.number, new
+            self.oracle.renamed = {(old, word) for old, (_, word) in self.words.items()}
 
     def send_roster(self) -> None:
         """Today's roster, now and then a very wrong one; who left stays away."""
@@ -101,10 +106,37 @@ class Weeks:
         """A patient gets a new MBI, and tomorrow's roster has it."""
         npi = self.dice.choice([ADA, BRUNO])
         former, self.spare = self.dice.choice(self.wanted[npi]), self.spare + 10
-        self.wanted[npi] = [self.spare if n == former else n for n in self.wanted[npi]]
-        pair = build_mbi(former), build_mbi(self.spare)
+        self.tell_change(npi, former, self.spare, is_listed=True)
+
+    def mistake_a_number(self) -> None:
+        """A patient gets a number that is nobody's or somebody else's; tomorrow's roster has it, or does not."""
+        npi = self.dice.choice([ADA, BRUNO])
+        former, self.spare = self.dice.choice(self.wanted[npi]), self.spare + 10
+        somebody = self.dice.choice(self.wanted[self.dice.choice([ADA, BRUNO])])
+        wrong = self.dice.choice([self.spare, self.spare, somebody])
+        if former != wrong:
+            is_listed = wrong == self.spare and self.dice.random() < 0.3
+            self.tell_change(npi, former, wrong, is_listed=is_listed)
+            self.mistaken.append((npi, former, wrong if is_listed else former))
+            self.live_through_a_night()
+
+    def correct_a_number(self) -> None:
+        """The mistake is told otherwise, and people let that count, or do not."""
+        if self.mistaken:
+            npi, former, listed = self.mistaken.pop(self.dice.randrange(len(self.mistaken)))
+            self.spare += 10
+            self.wanted[npi] = [former if n == listed else n for n in self.wanted[npi]]
+            self.tell_change(npi, former, self.spare, is_listed=True)
+            self.decide_file()
+            self.live_through_a_night()
+
+    def tell_change(self, npi: str, former: int, new: int, *, is_listed: bool) -> None:
+        if is_listed:
+            self.wanted[npi] = [new if n == former else n for n in self.wanted[npi]]
+        pair = build_mbi(former), build_mbi(new)
+        self.number += 1
         lines = [
-            f"MSH|^~\\&|EHR|CLINIC|||20260302083000||ADT^A47|M{self.spare}|P|2.5",
+            f"MSH|^~\\&|EHR|CLINIC|||20260302083000||ADT^A47|M{self.number}|P|2.5",
             f"PID|1||{pair[1]}^^^CMS^MC",
             f"MRG|{pair[0]}^^^CMS^MC",
         ]
@@ -117,7 +149,8 @@ class Weeks:
         waiting = [hold for hold in find_holds(self.practice.rt, "lakeside") if hold.delivery_id]
         if not waiting:
             return
-        hold, verdict = self.dice.choice(waiting), self.dice.choice(["release", "release", "refuse"])
+        last = max(waiting, key=lambda hold: hold.opened_at)
+        hold, verdict = self.dice.choice([*waiting, last]), self.dice.choice(["release", "release", "refuse"])
         for person in (RUTH, VERA):
             if hold.state == "open":
                 hold = self.decide(hold, person, verdict)
@@ -183,6 +216,8 @@ class Weeks:
         formers = {old for old, _ in self.oracle.renamed}
         renumbered = {pair for pair in gone if pair[1] in formers}
         assert renumbered <= self.oracle.owned
+        wrong = {new for _, new in self.told.values()} - {new for _, new in self.oracle.renamed}
+        self.oracle.reached["removed a mistaken number"] += sum(mbi in wrong for _, mbi in gone)
         self.oracle.reached["removed a former number"] += len(renumbered)
         self.oracle.remove(gone - renumbered, Counter(npi for npi, _ in before), now)
 
@@ -219,6 +254,8 @@ def live(practice: Practice, seed: int) -> Counter[str]:
         *[weeks.live_through_a_night] * 4,
         weeks.send_changes,
         weeks.change_number,
+        weeks.mistake_a_number,
+        *[weeks.correct_a_number] * 2,
         weeks.share_a_patient,
         weeks.decide_file,
         weeks.decide_file,
