@@ -8,7 +8,7 @@ from typing import Any
 from jobs.job import Job
 from service.domain.errors import Busy, WrongState
 from service.runtime import Runtime
-from service.workflows.deliveries import find_deliveries
+from service.workflows.deliveries import iter_waiting
 from service.workflows.digest import digest_delivery
 
 
@@ -17,11 +17,10 @@ def digest_one(rt: Runtime, organization_id: str) -> Mapping[str, Any]:
 
     One that breaks does not keep the others waiting; its trouble is raised when they are done.
     """
-    waiting = find_deliveries(rt, organization_id, state="received", limit=500)
     done, troubles = 0, []
-    for delivery in reversed(waiting):
+    for delivery_id in iter_waiting(rt, organization_id):
         try:
-            digest_delivery(rt, organization_id, delivery.id)
+            digest_delivery(rt, organization_id, delivery_id)
             done += 1
         except (Busy, WrongState):
             continue

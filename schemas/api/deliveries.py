@@ -103,9 +103,11 @@ class EffectSchema(StrictSchema):
 
 
 class EffectPage(StrictSchema):
-    """What a delivery changes by practitioner, those with most patients to let go first; at most 500."""
+    """What a delivery changes by practitioner, those with most patients to let go first."""
 
+    total = fields.Integer(required=True, metadata={"description": "How many practitioners it changes in all."})
     items = fields.List(fields.Nested(EffectSchema), required=True)
+    next = fields.String(allow_none=True)
 
 
 class DepartureSchema(StrictSchema):
@@ -119,8 +121,9 @@ class DepartureSchema(StrictSchema):
 
 
 class DeparturePage(StrictSchema):
-    """Whom a waiting delivery would let go or leaves out."""
+    """Whom a waiting delivery would let go or leaves out, and the hold that asks about exactly them."""
 
+    hold = fields.String(required=True, metadata={"description": "To be named in the decision about them."})
     total = fields.Integer(required=True)
     items = fields.List(fields.Nested(DepartureSchema), required=True)
     next = fields.String(allow_none=True)

@@ -21,6 +21,7 @@ from service.rosters.findings import describe_finding
 if TYPE_CHECKING:
     from service.runtime import Runtime
     from service.workflows.deliveries import DeliveryView
+    from service.workflows.effects import EffectView
 
 _STATE_CODES = {"held": ExitCode.HELD, "rejected": ExitCode.REFUSED}
 _EFFECTS_SHOWN = 20
@@ -108,6 +109,7 @@ def _print_reading(file: Path, result: dict[str, Any]) -> None:
 @click.option("--as-of", metavar="TIME", help="RFC 3339: when the EHR made the file.")
 @click.option("--sequence", metavar="TEXT", help="The sender's serial number.")
 @click.option("--count", type=click.IntRange(0), help="How many rows it has; another number in the file holds it.")
+@click.option("--again", is_flag=True, help="Take it in although a person has refused the very same file before.")
 @with_format
 @pass_door
 def receive(door: Door, file: Path, organization_id: str, feed_id: str, **options: Any) -> None:
@@ -128,6 +130,7 @@ def receive(door: Door, file: Path, organization_id: str, feed_id: str, **option
         as_of_at=_read_time(options["as_of"]),
         sequence=options["sequence"],
         count=options["count"],
+        again=options["again"],
     )
     rt = door.open_for(organization_id)
     with file.open("rb") as stream:
@@ -135,7 +138,7 @@ def receive(door: Door, file: Path, organization_id: str, feed_id: str, **option
     view = receipt.delivery
     if view.state == "received":
         view = digest_delivery(rt, organization_id, view.id)
-    door.show(view, lambda: _print_delivery(view))
+    door.show(view, lambda: _print_receipt(view, is_new=receipt.is_new))
     end(ExitCode.HELD if view.removals_reason else _STATE_CODES.get(view.state, ExitCode.DONE))
 
 
@@ -199,7 +202,7 @@ def show_delivery(door: Door, delivery_id: str, organization_id: str) -> None:
     Example: rollcall delivery show DELIVERY --org lakeside
     """
     from service.workflows.deliveries import count_findings, find_findings, load_delivery
-    from service.workflows.effects import find_effects
+    from service.workflows.effects import count_effects, find_effects
 
     rt = door.open_for(organization_id)
     delivery_id = find_delivery_id(rt, organization_id, delivery_id)
@@ -207,17 +210,41 @@ def show_delivery(door: Door, delivery_id: str, organization_id: str) -> None:
     counts = count_findings(rt, organization_id, delivery_id)
     findings = find_findings(rt, organization_id, delivery_id, limit=_FINDINGS_SHOWN)
     effects = find_effects(rt, organization_id, delivery_id, limit=_EFFECTS_SHOWN)
+    changed = count_effects(rt, organization_id, delivery_id)
     rows = [(item.position, item.severity, item.code, item.sentence) for item in findings]
 
     def write() -> None:
         _print_delivery(view)
         if effects:
             print_line()
-            print_rows(_EFFECT_COLUMNS, [[getattr(item, name) for name in _EFFECT_COLUMNS] for item in effects])
+            _print_effects(effects)
+        if changed > len(effects):
+            print_line(
+                f"{changed - len(effects)} more practitioners: rollcall delivery effects {view.number} --org ORG"
+            )
         print_line()
         print_rows(("position", "severity", "code", "what to do"), rows, empty="There is no finding.")
 
-    door.show({"delivery": view, "counts": counts, "effects": effects, "findings": findings}, write)
+    shown = {"delivery": view, "counts": counts, "effects": effects, "effects_total": changed, "findings": findings}
+    door.show(shown, write)
+
+
+@delivery.command("effects")
+@click.argument("delivery_id", metavar="DELIVERY")
+@with_org
+@click.option("--limit", type=click.IntRange(1), help="How many at most; default: all.")
+@with_format
+@pass_door
+def list_effects(door: Door, delivery_id: str, organization_id: str, limit: int | None) -> None:
+    """List what a delivery changes by practitioner, in numbers; those with most patients to let go come first.
+
+    Example: rollcall delivery effects DELIVERY --org lakeside
+    """
+    from service.workflows.effects import find_effects
+
+    rt = door.open_for(organization_id)
+    found = find_effects(rt, organization_id, find_delivery_id(rt, organization_id, delivery_id), limit=limit)
+    door.show(found, lambda: _print_effects(found))
 
 
 @delivery.command("departures")
@@ -235,7 +262,7 @@ def list_departures(door: Door, delivery_id: str, organization_id: str, email: s
 
     rt = door.open_for(organization_id)
     actor = find_actor(rt, organization_id, email)
-    found = find_departures(rt, organization_id, find_delivery_id(rt, organization_id, delivery_id), actor)
+    found = find_departures(rt, organization_id, find_delivery_id(rt, organization_id, delivery_id), actor).items
     rows = [(item.npi, item.masked_mbi, "at once" if item.at_once else "absent, not yet let go") for item in found]
     door.show(found, lambda: print_rows(("practitioner", "patient", "would be"), rows, empty="It leaves out nobody."))
 
@@ -244,11 +271,12 @@ def list_departures(door: Door, delivery_id: str, organization_id: str, email: s
 @click.argument("delivery_id", metavar="DELIVERY")
 @click.argument("verdict", type=click.Choice(["accept", "reject"]))
 @with_org
+@click.option("--hold", "hold_id", metavar="HOLD", help="Which question; needed once another one was asked.")
 @with_needed_as
 @with_reason
 @with_format
 @pass_door
-def decide(door: Door, delivery_id: str, verdict: str, organization_id: str, email: str, reason: str) -> None:
+def decide(door: Door, delivery_id: str, verdict: str, organization_id: str, **said: Any) -> None:
     """Accept or reject a held delivery, as a person who answers for it; a hard stop needs two people.
 
     Example: rollcall delivery decide DELIVERY reject --org lakeside --as ada@lakeside.example --reason "half a file"
@@ -257,9 +285,9 @@ def decide(door: Door, delivery_id: str, verdict: str, organization_id: str, ema
     from service.workflows.holds import decide_delivery
 
     rt = door.open_for(organization_id)
-    actor = find_actor(rt, organization_id, email)
+    actor = find_actor(rt, organization_id, said["email"])
     delivery_id = find_delivery_id(rt, organization_id, delivery_id)
-    decide_delivery(rt, organization_id, delivery_id, verdict, reason, actor)
+    decide_delivery(rt, organization_id, delivery_id, verdict, said["reason"], actor, said["hold_id"])
     view = load_delivery(rt, organization_id, delivery_id)
     door.show(view, lambda: _print_delivery(view))
 
@@ -272,6 +300,17 @@ def find_delivery_id(rt: Runtime, organization_id: str, named: str) -> str:
         return named
     newest = find_deliveries(rt, organization_id, after=int(named) + 1, limit=1)
     return next((one.id for one in newest if one.number == int(named)), named)
+
+
+def _print_receipt(view: DeliveryView, *, is_new: bool) -> None:
+    if not is_new:
+        print_line(f"The very same file came before, as delivery {view.number}; this is what became of it.")
+    _print_delivery(view)
+
+
+def _print_effects(effects: list[EffectView]) -> None:
+    rows = [[getattr(item, name) for name in _EFFECT_COLUMNS] for item in effects]
+    print_rows(_EFFECT_COLUMNS, rows, empty="It changes nothing.")
 
 
 def _print_delivery(view: DeliveryView) -> None:
@@ -300,6 +339,11 @@ def _print_delivery(view: DeliveryView) -> None:
         print_line("Its rows do not count until a person accepts it. Next: rollcall delivery decide --help")
     elif view.removals_reason:
         print_line("Whom it lists counts. Next: rollcall delivery departures --help, rollcall delivery decide --help")
+    elif view.state == "rejected" and view.decided_by:
+        print_line(f"{view.decided_by} refused it: {view.decision_reason}")
+        print_line(
+            "None of its rows count. If that was a mistake: rollcall receive FILE --again; a person decides anew."
+        )
     elif view.state == "rejected":
         print_line("None of its rows count. Next: correct the file and send it again.")
     if view.file_error in _HEADING_ERRORS:

@@ -48,11 +48,12 @@ class Effect:
 class FileFacts:
     """What the guards look at: counts and times of one file, nothing about any patient.
 
-    `sequence_taken` says that another delivery has the number; `odd_patients` have rows that differ, or more than five
-    practitioners; `unknown_npis` are practitioners whom the organisation has never named; `shared_patients` is the
-    estimated number of patients who are also on the roster of the one other organisation that has most of them;
-    `joined_patients` would be one with another patient by a changed MBI although one file lists them both, or have
-    another new MBI than was told before.
+    `sequence_taken` says that another delivery has the number, `refused_before` that a person said no to the very same
+    bytes; `odd_patients` have rows that differ, or more than five practitioners; `unknown_npis` are practitioners whom
+    the organisation has never named; `shared_patients` is the estimated number of patients who are also on the roster
+    of the one other organisation that has most of them; `joined_patients` would be one with another patient by a
+    changed MBI although one file lists them both, have another new MBI than was told before, or get one that was
+    somebody else's.
     """
 
     file_error: str | None
@@ -66,6 +67,7 @@ class FileFacts:
     declared_count: int | None = None
     sequence: str | None = None
     sequence_taken: bool = False
+    refused_before: bool = False
     patients: int = 0
     odd_patients: int = 0
     shared_patients: int = 0
@@ -154,7 +156,7 @@ def judge_delivery(facts: FileFacts, history: History, settings: FeedSettings = 
         return Judgement(Verdict.ACCEPTED)
     found.sort(key=lambda doubt: doubt.level is not Level.HARD_STOP)  # stable: the gravest first, else in their order
     reasons = [doubt.reason for doubt in found]
-    return Judgement(Verdict.HELD, found[0].code, found[0].level, " ".join([*reasons, _tell_effect(facts)]))
+    return Judgement(Verdict.HELD, found[0].code, found[0].level, " ".join([*reasons, tell_effect(facts.effect)]))
 
 
 def doubt_removals(facts: FileFacts, signal: str, blind: int, settings: FeedSettings) -> Doubt | None:
@@ -167,7 +169,7 @@ def doubt_removals(facts: FileFacts, signal: str, blind: int, settings: FeedSett
     n = max(effect.absent, effect.ended)
     if n == 0:
         return None
-    told = f"Nobody was let go. {_tell_effect(facts)}"
+    told = f"Nobody was let go. {tell_effect(effect)}"
     if blind:
         return Doubt("blind_errors", Level.HOLD, f"{_count(blind, 'row')} could be about anybody. {told}")
     if facts.is_snapshot and signal in ("delta", "partial"):
@@ -179,15 +181,13 @@ def doubt_removals(facts: FileFacts, signal: str, blind: int, settings: FeedSett
     return None
 
 
-def doubt_growth(facts: FileFacts, told: int | None) -> Doubt | None:
-    """Answer why a released file lets nobody go yet: it would by now let go more than whoever released it was told.
+def doubt_change(effect: Effect, level: Level) -> Doubt:
+    """Answer why a released file lets nobody go yet: by now it would let go others than whoever released it was shown.
 
-    `told` is None where nobody was told a number. Later files, or another setting of the feed, may have come between.
+    Other files, or another setting of the feed, have come between.
     """
-    if told is None or facts.effect.ended <= told:
-        return None
-    now = f"By now the file lets go more than the {told} that were shown. Nobody was let go. {_tell_effect(facts)}"
-    return Doubt("many_removals", Level.HOLD, now)
+    now = "By now the patients whom the file lets go are not exactly those who were shown. Nobody was let go."
+    return Doubt("many_removals", level, f"{now} {tell_effect(effect)}")
 
 
 def _exceeds(effect: Effect, settings: FeedSettings) -> bool:
@@ -197,8 +197,8 @@ def _exceeds(effect: Effect, settings: FeedSettings) -> bool:
     return percent is not None and effect.ended > FLOOR and 100 * effect.ended > percent * effect.known
 
 
-def _tell_effect(facts: FileFacts) -> str:
-    effect = facts.effect
+def tell_effect(effect: Effect) -> str:
+    """Answer in one sentence whom a file leaves out and lets go."""
     if not max(effect.absent, effect.ended):
         return "It would let nobody go."
     gone = f"{effect.ended} would be let go at once" if effect.ended else "nobody would be let go yet"
@@ -220,6 +220,13 @@ def _doubt_order(facts: FileFacts, history: History, settings: FeedSettings) -> 
     if len(numbers) > 1 and last == numbers[1] + 1 and number > last + 1:
         return Doubt("sequence_gap", Level.HOLD, f"The last file had the number {last}, this one has {number}.")
     return None
+
+
+def _doubt_refused(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
+    """What a person has refused does not count because the guards find nothing any more; a person says so."""
+    if not facts.refused_before:
+        return None
+    return Doubt("refused_before", Level.HOLD, "A person refused the very same file before.")
 
 
 def _doubt_age(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
@@ -322,7 +329,8 @@ def _doubt_odd(facts: FileFacts, history: History, settings: FeedSettings) -> Do
 def _doubt_joined(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
     """A number that is another living patient's: joined by mistake, one of the two would be removed as a former number.
 
-    Nothing brings them apart again, because the opposite message only joins them under the other number.
+    Only another new number for the former one brings them apart again, and that is a contradiction a person must see:
+    the opposite message only joins them under the other number.
     """
     n = facts.joined_patients
     if not n:
@@ -343,6 +351,7 @@ _DOUBTS: tuple[Callable[[FileFacts, History, FeedSettings], Doubt | None], ...] 
     _doubt_odd,
     _doubt_joined,
     _doubt_practitioners,
+    _doubt_refused,
 )
 
 

@@ -40,6 +40,16 @@ def renew_lease(
     return connection.execute(statement.values(until_at=now + ttl)).rowcount == 1
 
 
+def extend_lease(connection: Connection, organization_id: str, resource: str, token: int, until: datetime) -> bool:
+    """Hold on until a moment and answer True, or False when somebody else has taken the resource since.
+
+    It may have been over for a while: the token says that nobody came between. Nobody takes it before this transaction
+    ends.
+    """
+    statement = update(lease).where(*_held(organization_id, resource, token))
+    return connection.execute(statement.values(until_at=until)).rowcount == 1
+
+
 def release_lease(connection: Connection, organization_id: str, resource: str, token: int) -> bool:
     """Let go at once and answer True, or False when it was somebody else's already."""
     statement = update(lease).where(*_held(organization_id, resource, token))

@@ -11,7 +11,7 @@ from service.runtime import Runtime
 from service.web.background import BackgroundPool
 from service.web.problems import describe_error, describe_status
 from service.workflows.apply import apply_plan
-from service.workflows.deliveries import find_deliveries
+from service.workflows.deliveries import find_deliveries, iter_waiting
 from service.workflows.digest import digest_delivery
 from service.workflows.onboard import find_organizations
 from service.workflows.plan import draw_plan
@@ -19,7 +19,6 @@ from service.workflows.plans import PlanHead, load_plan_view
 
 WAITING_BOUND = 20
 """Deliveries of one organisation that may wait to be read; beyond it senders are asked to come back."""
-_BATCH = 500
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +45,9 @@ def submit_waiting(pool: BackgroundPool, runtime: Runtime) -> bool:
 
 
 def digest_in_order(runtime: Runtime, organization_id: str) -> None:
-    """Read deliveries until none is left that has not been tried; one that fails stays `received` and is logged."""
-    tried: set[str] = set()
-    while waiting := [d for d in _find_received(runtime, organization_id) if d not in tried]:
-        for delivery_id in waiting:
-            tried.add(delivery_id)
-            _digest_one(runtime, organization_id, delivery_id)
+    """Read deliveries, the oldest first, until none is left; one that fails stays `received` and is logged."""
+    for delivery_id in iter_waiting(runtime, organization_id):
+        _digest_one(runtime, organization_id, delivery_id)
 
 
 def apply_key(plan_id: str) -> tuple[str, str]:
@@ -87,11 +83,6 @@ def check_applicable(runtime: Runtime, organization_id: str, plan_id: str, actor
         raise Unsigned("Nobody has signed this plan yet.")
     check_move("plan", head.state, "applying")
     return head
-
-
-def _find_received(runtime: Runtime, organization_id: str) -> list[str]:
-    found = find_deliveries(runtime, organization_id, state="received", limit=_BATCH)
-    return [delivery.id for delivery in reversed(found)]
 
 
 def _digest_one(runtime: Runtime, organization_id: str, delivery_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -128,6 +129,20 @@ def find_deliveries(
             connection, organization_id, feed=feed_id, state=state, after=after, limit=min(limit, MOST_ROWS)
         )
     return [view_delivery(one) for one in found]
+
+
+def iter_waiting(rt: Runtime, organization_id: str) -> Iterator[str]:
+    """Yield each delivery that nobody has read yet, oldest first, with those that come in meanwhile; each once."""
+    after = 0
+    while page := _find_waiting(rt, organization_id, after):
+        for delivery in page:
+            yield delivery.id
+        after = page[-1].number
+
+
+def _find_waiting(rt: Runtime, organization_id: str, after: int) -> list[Delivery]:
+    with rt.database.read() as connection:
+        return deliveries.find_waiting(connection, organization_id, after=after, limit=MOST_ROWS)
 
 
 def load_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> DeliveryView:

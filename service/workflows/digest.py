@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
 
-from service.domain.canonical import digest_json, write_time
+from service.domain.canonical import write_time
 from service.domain.errors import Busy, WrongState
-from service.domain.intake import REMOVAL_RULES, Doubt, Verdict
+from service.domain.intake import Doubt, Verdict
 from service.rosters.findings import count_errors, insert_findings
 from service.runtime import Runtime
-from service.storage import deliveries, leases, organizations, plans
+from service.storage import deliveries, organizations
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
-from service.storage.rows import in_batches, new_id
+from service.storage.plans import Hold
+from service.storage.rows import in_batches
 from service.storage.sketches import mark_patients, save_sketch
 from service.workflows.conflicts import close_conflicts
-from service.workflows.deliveries import DeliveryView, view_delivery
+from service.workflows.deliveries import DeliveryView, iter_waiting, view_delivery
+from service.workflows.departures import find_basis
 from service.workflows.fold import fold_claims
 from service.workflows.identities import record_renames, save_people
 from service.workflows.judge import Weighed, is_sequence_taken, weigh_delivery
+from service.workflows.questions import Again, close_older_questions, find_change, open_question, open_removal_question
 from service.workflows.reading import Reading, digest_settings, open_delivery
 from service.workflows.record import record_fact
-from service.workflows.waiting import find_cost_of_silence
+from service.workflows.taking import take_feed
 
-READING_LASTS = timedelta(minutes=5)
-"""A delivery that one process reads is left to it for so long."""
 FINDINGS_PER_STATEMENT = 5_000
-_PAGE = 500
 
 
 def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> DeliveryView:
@@ -43,17 +41,19 @@ def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Deli
 
     Raises Busy when somebody else reads it, WrongState when it has been read already.
     """
-    with take_feed(rt, organization_id, delivery_id):
+    with take_feed(rt, organization_id, delivery_id) as taken:
         opened = open_delivery(rt, organization_id, delivery_id)
+        taken.keep()
         if opened.delivery.state != "received":
             raise WrongState(f"The delivery is {opened.delivery.state} already.")
         with rt.database.read() as connection:
             weighed = weigh_delivery(connection, organization_id, opened)
         if weighed.judgement.verdict is Verdict.ACCEPTED:
-            conflicts = save_people(rt, opened.keys, organization_id, opened.delivery, opened.reading)
+            conflicts = save_people(rt, organization_id, opened, taken)
             findings = insert_findings(opened.reading.findings, conflicts)
             opened = replace(opened, reading=replace(opened.reading, findings=findings))
         with rt.database.begin() as connection:
+            taken.check(connection)
             delivery = _settle_delivery(rt, connection, organization_id, opened, weighed)
     return view_delivery(delivery)
 
@@ -64,13 +64,9 @@ def digest_waiting(rt: Runtime) -> int:
     One that fails keeps nobody else waiting: it stays `received`, and what went wrong first is raised at the end.
     """
     with rt.database.read() as connection:
-        found = [
-            (organization.id, delivery_id)
-            for organization in organizations.find_organizations(connection)
-            for delivery_id in _find_waiting(connection, organization.id)
-        ]
+        found = [organization.id for organization in organizations.find_organizations(connection)]
     done, failures = 0, []
-    for organization_id, delivery_id in found:
+    for organization_id, delivery_id in ((one, waiting) for one in found for waiting in iter_waiting(rt, one)):
         try:
             digest_delivery(rt, organization_id, delivery_id)
             done += 1
@@ -83,68 +79,44 @@ def digest_waiting(rt: Runtime) -> int:
     return done
 
 
-def _find_waiting(connection: Connection, organization_id: str) -> list[str]:
-    """Answer all that waits to be read, the first that came first."""
-    found: list[Delivery] = []
-    while page := deliveries.find_deliveries(
-        connection, organization_id, state="received", after=found[-1].number if found else None, limit=_PAGE
-    ):
-        found += page
-    return [delivery.id for delivery in reversed(found)]
-
-
-def keep_people(rt: Runtime, organization_id: str, opened: Reading) -> Reading:
+def keep_people(rt: Runtime, organization_id: str, again: Again) -> Again:
     """Keep the people that a held delivery names, before a person's release lets it count."""
-    conflicts = save_people(rt, opened.keys, organization_id, opened.delivery, opened.reading)
-    return replace(opened, conflicts=conflicts)
+    conflicts = save_people(rt, organization_id, again.opened, again.taken)
+    return replace(again, opened=replace(again.opened, conflicts=conflicts))
 
 
-def fold_released(rt: Runtime, connection: Connection, organization_id: str, again: Reading) -> None:
+def fold_released(rt: Runtime, connection: Connection, organization_id: str, opened: Reading, hold: Hold) -> None:
     """Fold a delivery that people have released, in the transaction of their decision.
 
-    A doubt about whom it leaves out is another question, and waits for another decision. What its people contradict was
-    not known when its findings were kept, and comes after them.
+    A doubt about whom it leaves out is another question, and waits for another decision; so does whom it lets go, when
+    that is not exactly who was shown. What its people contradict was not known when its findings were kept, and comes
+    after them.
     """
-    delivery = again.delivery
-    if again.conflicts:
+    delivery = opened.delivery
+    if opened.conflicts:
         n = delivery.error_count + delivery.warning_count
-        late = [deliveries.Finding(n + k, c.position, c.code, c.severity) for k, c in enumerate(again.conflicts)]
+        late = [deliveries.Finding(n + k, c.position, c.code, c.severity) for k, c in enumerate(opened.conflicts)]
         deliveries.add_findings(connection, organization_id, delivery.id, late)
         warnings = delivery.warning_count + len(late)
         deliveries.update_delivery(connection, organization_id, delivery.id, warning_count=warnings)
-    weighed = weigh_delivery(connection, organization_id, again)
-    weighed = replace(weighed, removals=weighed.removals or weighed.growth)
-    _fold(rt, connection, organization_id, again, weighed)
-    if weighed.removals:
-        _open_removal_hold(rt, connection, organization_id, again, weighed)
+    weighed = weigh_delivery(connection, organization_id, opened)
+    weighed = replace(weighed, removals=weighed.removals or find_change(opened, weighed, hold))
+    _fold(rt, connection, organization_id, opened, weighed)
 
 
-def ask_again(rt: Runtime, organization_id: str, again: Reading, hold_id: str) -> None:
-    """Raise WrongState when an accepted delivery would let go more than the open hold tells; a new one tells it.
-
-    Whoever answers the new question knows the number.
-    """
-    with rt.database.begin() as connection:
-        weighed = weigh_delivery(connection, organization_id, again)
-        if weighed.growth is None:
-            return
-        plans.set_hold_state(connection, organization_id, hold_id, "open", "moot")
-        _open_removal_hold(rt, connection, organization_id, again, replace(weighed, removals=weighed.growth))
-    raise WrongState(
-        "By now this file lets go more patients than were shown.",
-        next_action="Look at the delivery again, and decide anew.",
-    )
-
-
-def fold_removals(rt: Runtime, connection: Connection, organization_id: str, again: Reading) -> None:
+def fold_removals(rt: Runtime, connection: Connection, organization_id: str, again: Again) -> None:
     """Let count whom an accepted delivery leaves out, in the transaction of the decision that releases it.
 
-    Where others were folded since it was accepted, a redelivery may only go back to before this step.
+    Where others were folded since it was accepted, a redelivery may only go back to before this step. Raises Busy when
+    it may be somebody else by now than when it was compared with who was shown.
     """
-    now, delivery_id = rt.now(), again.delivery.id
-    last = deliveries.find_last_folded(connection, organization_id, again.feed.id, n=1)
+    opened, now, delivery_id = again.opened, rt.now(), again.opened.delivery.id
+    if again.basis != find_basis(connection, organization_id, opened.feed.id):
+        raise Busy("Something else was recorded at the same moment.", next_action="Look again, and decide once more.")
+    deliveries.update_delivery(connection, organization_id, delivery_id, removals_reason=None)
+    last = deliveries.find_last_folded(connection, organization_id, opened.feed.id, n=1)
     kept = {effect.npi: effect for effect in deliveries.find_effects(connection, organization_id, delivery_id)}
-    folded = fold_claims(connection, organization_id, again, removals_count=True, now=now)
+    folded = fold_claims(connection, organization_id, opened, removals_count=True, now=now)
     if [one.id for one in last] == [delivery_id]:
         return
     kept |= {effect.npi: replace(kept.get(effect.npi, effect), version=effect.version) for effect in folded}
@@ -152,35 +124,11 @@ def fold_removals(rt: Runtime, connection: Connection, organization_id: str, aga
     deliveries.update_delivery(connection, organization_id, delivery_id, folded_at=now)
 
 
-def keep_everybody(connection: Connection, organization_id: str, delivery_id: str) -> None:
-    """Record that an accepted delivery lets nobody go: a person has refused it, or a newer roster asks anew."""
-    effects = deliveries.find_effects(connection, organization_id, delivery_id)
-    deliveries.replace_effects(connection, organization_id, delivery_id, [replace(one, ended=0) for one in effects])
-    deliveries.update_delivery(connection, organization_id, delivery_id, removals_reason=None, ended_count=0)
-
-
-@contextmanager
-def take_feed(rt: Runtime, organization_id: str, delivery_id: str) -> Iterator[None]:
-    """Keep the feed of a delivery for ourselves while the block runs; raises Busy when somebody else has it."""
-    with rt.database.begin() as connection:
-        resource = f"feed:{deliveries.load_delivery(connection, organization_id, delivery_id).feed_id}"
-        token = leases.acquire_lease(connection, organization_id, resource, new_id(), now=rt.now(), ttl=READING_LASTS)
-    if token is None:
-        raise Busy("This feed is being read by another process.", next_action="Wait a moment and look again.")
-    try:
-        yield
-    finally:
-        with rt.database.begin() as connection:
-            leases.release_lease(connection, organization_id, resource, token)
-
-
 def _settle_delivery(
     rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed
 ) -> Delivery:
     now, delivery, reading, judgement = rt.now(), opened.delivery, opened.reading, weighed.judgement
     errors = count_errors(reading.findings)
-    held = judgement.level is not None or weighed.removals is not None
-    costs_from = find_cost_of_silence(connection, opened.keys, organization_id, opened.feed.id, now) if held else None
     for batch in in_batches(_number_findings(opened), FINDINGS_PER_STATEMENT):
         deliveries.add_findings(connection, organization_id, delivery.id, batch)
     is_taken = is_sequence_taken(connection, organization_id, opened)
@@ -210,17 +158,15 @@ def _settle_delivery(
         ended_count=weighed.total.ended,
         hold_code=judgement.code,
         hold_reason=judgement.reason,
-        costs_from=costs_from,
         settings_digest=digest_settings(opened.feed),
     )
     if judgement.verdict is Verdict.ACCEPTED:
         _fold(rt, connection, organization_id, opened, weighed)
-        if weighed.removals:
-            _open_removal_hold(rt, connection, organization_id, opened, weighed)
     elif judgement.level is not None:
         deliveries.add_effects(connection, organization_id, weighed.effects)
         doubt = Doubt(judgement.code or "file", judgement.level, judgement.reason or "")
-        _open_hold(connection, organization_id, delivery, doubt, len(reading.present), costs_from, now)
+        open_question(rt, connection, organization_id, opened, weighed, doubt, len(reading.present))
+    settled = deliveries.load_delivery(connection, organization_id, delivery.id)
     record_fact(
         connection,
         organization_id,
@@ -237,10 +183,10 @@ def _settle_delivery(
             "errors": errors,
             "code": judgement.code,
             "removals": weighed.removals.code if weighed.removals else None,
-            "costs_from": write_time(costs_from) if costs_from else None,
+            "costs_from": write_time(settled.costs_from) if settled.costs_from else None,
         },
     )
-    return deliveries.load_delivery(connection, organization_id, delivery.id)
+    return settled
 
 
 def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed) -> None:
@@ -262,68 +208,11 @@ def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Rea
         replaces = opened.is_snapshot and feed.scope == "organization"
         marks = mark_patients(keys, opened.reading.present.mbi)
         save_sketch(connection, organization_id, feed.id, marks, replaces=replaces)
-        _close_removal_holds(connection, organization_id, opened)
+        close_older_questions(connection, organization_id, opened)
+    if weighed.removals:
+        open_removal_question(rt, connection, organization_id, opened, weighed, weighed.removals)
 
 
 def _number_findings(opened: Reading) -> Iterator[deliveries.Finding]:
     for n, found in enumerate(opened.reading.findings):
         yield deliveries.Finding(n, str(found.position), found.code, found.severity, found.blind)
-
-
-def _open_removal_hold(
-    rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed
-) -> None:
-    """Keep for a person whom an accepted delivery would let go; adds and renewals go on without it."""
-    if weighed.removals is None:
-        return
-    now, n = rt.now(), max(weighed.total.absent, weighed.total.ended)
-    costs_from = find_cost_of_silence(connection, opened.keys, organization_id, opened.feed.id, now)
-    _open_hold(connection, organization_id, opened.delivery, weighed.removals, n, costs_from, now)
-    total = weighed.total
-    deliveries.update_delivery(
-        connection,
-        organization_id,
-        opened.delivery.id,
-        removals_reason=weighed.removals.reason,
-        absent_count=total.absent,
-        ended_count=total.ended,
-    )
-
-
-def _close_removal_holds(connection: Connection, organization_id: str, opened: Reading) -> None:
-    """A newer roster of the feed asks its own question; the older one needs no answer any more.
-
-    Changes ask nothing about whom an earlier file left out, and no roster repeats what an earlier file removed by name.
-    """
-    if not opened.is_snapshot:
-        return
-    for hold in plans.find_holds(connection, organization_id, state="open"):
-        if hold.rule in REMOVAL_RULES and hold.delivery_id and hold.delivery_id != opened.delivery.id:
-            older = deliveries.load_delivery(connection, organization_id, hold.delivery_id)
-            is_older = older.feed_id == opened.feed.id and older.number < opened.delivery.number
-            is_replaced = opened.as_of_at is not None and older.as_of_at == opened.as_of_at
-            if is_older and older.mode == "snapshot" and (is_replaced or not older.remove_count):
-                plans.set_hold_state(connection, organization_id, hold.id, "open", "moot")
-                keep_everybody(connection, organization_id, older.id)
-
-
-def _open_hold(
-    connection: Connection,
-    organization_id: str,
-    delivery: Delivery,
-    doubt: Doubt,
-    n: int,
-    costs_from: datetime | None,
-    now: datetime,
-) -> None:
-    hold = plans.Hold(
-        delivery_id=delivery.id,
-        rule=doubt.code,
-        level=doubt.level.value,
-        fingerprint=digest_json({"delivery": delivery.sha256, "rule": doubt.code}),
-        reason=doubt.reason,
-        costs_from=costs_from,
-        n=n,
-        opened_at=now,
-    )
-    plans.save_holds(connection, organization_id, [hold])

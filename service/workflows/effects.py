@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from service.domain.errors import WrongState
 from service.domain.identifiers import mask_mbi, unpack_mbi
 from service.domain.people import Action, Actor, check_may
@@ -13,12 +11,12 @@ from service.runtime import Runtime
 from service.storage import deliveries, plans
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
+from service.storage.plans import Hold
 from service.workflows.access import note_access
 from service.workflows.deliveries import DeliveryView, view_delivery
-from service.workflows.fold import fold_panels
-from service.workflows.reading import open_delivery
+from service.workflows.departures import find_basis
+from service.workflows.questions import renew_question
 
-MOST_SHOWN = 500
 COMPARED_WITH = 3
 """A held file is shown beside so many that were accepted before it (feeds 7.3)."""
 
@@ -44,39 +42,64 @@ class DepartureView:
     at_once: bool
 
 
-def find_effects(rt: Runtime, organization_id: str, delivery_id: str, *, limit: int = MOST_SHOWN) -> list[EffectView]:
+@dataclass(frozen=True, slots=True)
+class DeparturesView:
+    """Some of those whom a hold asks about, how many there are, and the place from which the next page begins."""
+
+    hold_id: str
+    total: int
+    items: list[DepartureView]
+    next_start: int | None
+
+
+def find_effects(
+    rt: Runtime, organization_id: str, delivery_id: str, *, after: str | None = None, limit: int | None = None
+) -> list[EffectView]:
     """Answer what a delivery does to each practitioner it changes, those with most patients to let go first.
 
-    Raises NotFound.
+    All of them, or at most `limit` of those that follow the NPI `after`. Raises NotFound, InvalidInput.
     """
     with rt.database.read() as connection:
         deliveries.load_delivery(connection, organization_id, delivery_id)
-        found = deliveries.find_effects(connection, organization_id, delivery_id, limit=limit)
-    shown = (EffectView(e.npi, e.known, e.listed, e.added, e.absent, e.ended) for e in found)
-    return [effect for effect in shown if effect.added or effect.absent or effect.ended]
+        found = deliveries.find_changes(connection, organization_id, delivery_id, after=after, limit=limit)
+    return [EffectView(e.npi, e.known, e.listed, e.added, e.absent, e.ended) for e in found]
 
 
-def find_departures(rt: Runtime, organization_id: str, delivery_id: str, actor: Actor) -> list[DepartureView]:
-    """Answer whom a delivery that waits for a person would let go, or leaves out for the first time; the look is noted.
+def count_effects(rt: Runtime, organization_id: str, delivery_id: str) -> int:
+    """Answer how many practitioners a delivery changes; raises NotFound."""
+    with rt.database.read() as connection:
+        deliveries.load_delivery(connection, organization_id, delivery_id)
+        return deliveries.count_changes(connection, organization_id, delivery_id)
 
-    Its file is read again, against what is known now. Raises NotFound, and WrongState once nothing waits any more.
+
+def find_departures(
+    rt: Runtime, organization_id: str, delivery_id: str, actor: Actor, *, start: int = 0, limit: int | None = None
+) -> DeparturesView:
+    """Answer whom a delivery that waits for a person would let go, or leaves out for the first time.
+
+    From the place `start` on at most `limit`; the look is noted. They are those whom releasing the hold lets go: where
+    something else came to count since it was opened, the file is read again, and a new hold asks about whoever it is
+    now. Raises NotFound, and WrongState once nothing waits any more.
     """
     check_may(actor, Action.READ_ROSTERS, organization_id)
     with rt.database.read() as connection:
         delivery = deliveries.load_delivery(connection, organization_id, delivery_id)
-        _check_waits(connection, organization_id, delivery)
-    opened = open_delivery(rt, organization_id, delivery_id)
-    with rt.database.read() as connection:
-        panels = list(fold_panels(connection, organization_id, opened, removals_count=True))
-    found = [
-        DepartureView(panel.npi, mask_mbi(unpack_mbi(code)), at_once)
-        for panel in panels
-        for codes, at_once in ((panel.let_go, True), (np.setdiff1d(panel.absent, panel.let_go), False))
-        for code in codes.tolist()
-    ]
+        hold = _find_question(connection, organization_id, delivery)
+        basis = find_basis(connection, organization_id, delivery.feed_id)
+        kept = deliveries.find_kept_departures(connection, organization_id, hold.id)
+    if kept is None or kept.basis != basis:
+        hold = renew_question(rt, organization_id, hold)
     with rt.database.begin() as connection:
+        keys = rt.open_keys(connection, organization_id)
+        kept = deliveries.find_kept_departures(connection, organization_id, hold.id)
+        if kept is None:
+            raise WrongState("Somebody else has decided meanwhile.", next_action="Look at the delivery again.")
+        end = kept.n if limit is None else min(kept.n, start + limit)
+        found = deliveries.load_departures(connection, keys, organization_id, hold.id, start, end)
         note_access(rt, connection, organization_id, actor, "read-departures", delivery_id, len(found))
-    return found
+    rows = zip(found.npi.tolist(), found.mbi.tolist(), found.at_once.tolist(), strict=True)
+    items = [DepartureView(f"{npi:010d}", mask_mbi(unpack_mbi(code)), at_once) for npi, code, at_once in rows]
+    return DeparturesView(hold.id, kept.n, items, end if end < kept.n else None)
 
 
 def find_accepted_before(rt: Runtime, organization_id: str, delivery: DeliveryView) -> list[DeliveryView]:
@@ -87,9 +110,10 @@ def find_accepted_before(rt: Runtime, organization_id: str, delivery: DeliveryVi
     return [view_delivery(one) for one in rosters[:COMPARED_WITH]]
 
 
-def _check_waits(connection: Connection, organization_id: str, delivery: Delivery) -> None:
+def _find_question(connection: Connection, organization_id: str, delivery: Delivery) -> Hold:
     holds = plans.find_holds(connection, organization_id, state="open", delivery_id=delivery.id)
     if not holds:
         raise WrongState(
             "Nothing of this delivery waits for a person.", next_action="See what it did in its counts by practitioner."
         )
+    return holds[0]

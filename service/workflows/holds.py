@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from service.domain.authorisation import DECISION_LASTS
@@ -17,9 +17,11 @@ from service.runtime import Runtime
 from service.storage import deliveries, plans
 from service.storage.connection import Connection
 from service.storage.plans import Hold, HoldDecision
-from service.workflows.digest import ask_again, fold_released, fold_removals, keep_everybody, keep_people, take_feed
-from service.workflows.reading import Reading, digest_settings, open_delivery
+from service.workflows.digest import fold_released, fold_removals, keep_people
+from service.workflows.questions import Again, ask_again, close_question, keep_everybody
+from service.workflows.reading import digest_settings, open_delivery
 from service.workflows.record import record_fact
+from service.workflows.taking import take_feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,12 @@ def _record_decision(
     verdict: str,
     reason: str,
     actor: Actor,
-    again: Reading | None,
+    again: Again | None,
 ) -> HoldView:
     now = rt.now()
     with rt.database.begin() as connection:
+        if again:
+            again.taken.check(connection)
         hold = plans.lock_hold(connection, organization_id, hold_id)
         if hold.state != "open":
             raise WrongState(f"The hold is {hold.state} already.")
@@ -131,7 +135,7 @@ def _record_decision(
         if state == "released" and hold.delivery_id and again is None:
             raise Busy("Somebody else decided on this at the same moment.", next_action="Decide once more.")
         if state != "open":
-            plans.set_hold_state(connection, organization_id, hold_id, "open", state)
+            close_question(connection, organization_id, hold_id, state)
             if hold.delivery_id:
                 _decide_delivery(rt, connection, organization_id, hold, again, reason, actor)
         _record_fact_of(connection, organization_id, hold, decision, state)
@@ -198,7 +202,7 @@ def _find_state(hold: Hold, decisions: list[HoldDecision], now: datetime) -> str
     return "released" if len(people) >= Level(hold.level).people_needed else "open"
 
 
-def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Actor, kept: ExitStack) -> Reading | None:
+def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Actor, kept: ExitStack) -> Again | None:
     """Read a held delivery again when this release will let it go; a large file takes longer than a transaction may.
 
     Its feed is kept until the decision is recorded, so that no other delivery comes between.
@@ -225,16 +229,15 @@ def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Act
         )
     if len(others | {actor.name}) < Level(hold.level).people_needed:
         return None
-    kept.enter_context(take_feed(rt, organization_id, delivery.id))
-    again = open_delivery(rt, organization_id, delivery.id)
-    if delivery.settings_digest not in (None, digest_settings(again.feed)):
+    taken = kept.enter_context(take_feed(rt, organization_id, delivery.id))
+    again = Again(open_delivery(rt, organization_id, delivery.id), taken)
+    if delivery.settings_digest not in (None, digest_settings(again.opened.feed)):
         raise WrongState(
             "The files of this feed are read otherwise now than when this one was judged.",
             next_action="Reject it and have it sent again, so that it is read and judged anew.",
         )
     if hold.rule in REMOVAL_RULES:
-        ask_again(rt, organization_id, again, hold_id)
-        return again
+        return replace(again, basis=ask_again(rt, organization_id, again, hold))
     return keep_people(rt, organization_id, again)
 
 
@@ -243,7 +246,7 @@ def _decide_delivery(
     connection: Connection,
     organization_id: str,
     hold: Hold,
-    again: Reading | None,
+    again: Again | None,
     reason: str,
     actor: Actor,
 ) -> None:
@@ -254,7 +257,6 @@ def _decide_delivery(
         if again is None:
             keep_everybody(connection, organization_id, hold.delivery_id)
         else:
-            deliveries.update_delivery(connection, organization_id, hold.delivery_id, removals_reason=None)
             fold_removals(rt, connection, organization_id, again)
         return
     deliveries.set_delivery_state(
@@ -268,4 +270,4 @@ def _decide_delivery(
         decided_reason=reason.strip(),
     )
     if again:
-        fold_released(rt, connection, organization_id, again)
+        fold_released(rt, connection, organization_id, again.opened, hold)

@@ -10,36 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.identifiers import pack_mbi
+from service.domain.roster import find_mistaken
 from service.rosters.columns.kernels import unpack_codes
 from service.rosters.columns.people import ColumnPeople
 from service.rosters.findings import Finding
 from service.rosters.reading import ALL_PRACTITIONERS, Demographics, RosterReading
 from service.runtime import Runtime
-from service.storage import patients, practitioners
+from service.storage import deliveries, panels, patients, practitioners
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
-from service.storage.renames import save_renames
+from service.storage.patients.copied import mark_copied, take_back_copied
+from service.storage.renames import find_renames, save_renames
 from service.storage.sealing import OrganizationKeys
+from service.workflows.departures import find_newer
+from service.workflows.reading import Reading
+from service.workflows.taking import TakenFeed
 
 PEOPLE_PER_TRANSACTION = 4_000
 """A writer of SQLite holds everybody else up; a large roster must not do so for longer than a moment."""
 CONFLICT = "demographics_conflict"
 
 
-def save_people(
-    rt: Runtime, keys: OrganizationKeys, organization_id: str, delivery: Delivery, reading: RosterReading
-) -> Sequence[Finding]:
+def save_people(rt: Runtime, organization_id: str, opened: Reading, taken: TakenFeed) -> Sequence[Finding]:
     """Keep the people that a delivery names, in transactions of their own, and answer what contradicts another feed.
 
     The answer is a warning at the row of each patient whose family name or birth date another feed told otherwise, in
     file order; the pair is not touched by it, because the MBI alone is the key (feeds 3.5). A process that dies
     half-way leaves some people known earlier than their claims, which says nothing about anybody; reading the delivery
-    again repeats it.
+    again repeats it. A delivery that counts late only completes what newer ones of its feed told. Raises Busy when
+    another process has taken the feed.
     """
-    contradicted: list[str] = []
+    keys, reading, contradicted = opened.keys, opened.reading, list[str]()
+    newer = _find_newer(rt, organization_id, opened)
     for batch in _iter_identities(keys, reading):
-        telling = patients.Telling(delivery.feed_id, delivery.number, rt.now())
+        outdated = _choose_outdated(batch, newer)
+        telling = patients.Telling(opened.feed.id, opened.delivery.number, rt.now(), opened.evidence_at, outdated)
         with rt.database.begin() as connection:
+            taken.check(connection)
             contradicted += patients.upsert_patients(connection, keys, organization_id, batch, telling).contradicted
     with rt.database.begin() as connection:
         practitioners.upsert_practitioners(connection, organization_id, _find_treating(reading), now=rt.now())
@@ -57,21 +64,31 @@ def record_renames(
 ) -> None:
     """Record changed MBIs of patients who are known, in the transaction that folds the delivery which tells them.
 
-    Whoever has the new number is who had the former one, so what is known about them goes along. Numbers of people who
-    are nobody's patients here are not kept.
+    Whoever has the new number is who had the former one, so what is known about them goes along; a number that was
+    taken for theirs before loses it again. Numbers of people who are nobody's patients here are not kept.
     """
     known = patients.find_patients_by_mbi(connection, keys, organization_id, {mbi for pair in changes for mbi in pair})
     identities = {mbi: row.identity for mbi, row in known.items()}
-    told, along = [], {}
+    told: list[tuple[str, str]] = []
     for former, new in changes:
-        if former not in identities:
-            continue
-        told.append((former, new))
-        if new not in known or not known[new].described:
-            along[new] = identities[new] = replace(identities[former], mbi=new)
+        if former in identities:
+            told.append((former, new))
+            identities.setdefault(new, replace(identities[former], mbi=new))
+    if not told:
+        return
     save_renames(connection, keys, organization_id, told, delivery.number, now=now)
+    recorded = find_renames(connection, keys, organization_id)
+    mistaken = find_mistaken(recorded)
+    for former in {former for former, _ in told} & mistaken.keys() & known.keys():
+        take_back_copied(connection, keys, organization_id, known[former].identity, mistaken[former].keys(), now=now)
+    last = {change.former: change.new for change in recorded}
+    along: dict[str, patients.PatientIdentity] = {}
+    for former, new in told:
+        if last[former] == new and (new not in known or not known[new].described):
+            along[new] = replace(along.get(former) or identities[former], mbi=new)
     telling = patients.Telling(delivery.feed_id, delivery.number, now)
-    patients.upsert_patients(connection, keys, organization_id, along.values(), telling)
+    refused = patients.upsert_patients(connection, keys, organization_id, along.values(), telling).contradicted
+    mark_copied(connection, keys, organization_id, along.keys() - set(refused))
 
 
 def _list_conflicts(reading: RosterReading, contradicted: Sequence[str]) -> Sequence[Finding]:
@@ -135,3 +152,24 @@ def _find_treating(reading: RosterReading) -> Iterable[practitioners.Practitione
     }
     treating |= {p.npi: practitioners.Practitioner(p.npi, p.given, p.family) for p in reading.practitioner_names}
     return treating.values()
+
+
+def _find_newer(rt: Runtime, organization_id: str, opened: Reading) -> NDArray[np.uint64]:
+    """Answer of whom newer evidence of the feed tells, packed and in order; most deliveries are the newest themselves.
+
+    Who lists a patient again tells the name again, although nothing is written for it.
+    """
+    with rt.database.read() as connection:
+        if not deliveries.is_late(connection, organization_id, opened.delivery, opened.evidence_at):
+            return np.empty(0, np.uint64)
+        known = panels.load_claims(connection, opened.keys, organization_id, feed=opened.feed.id)
+    claims = (panel.columns for panel in known)
+    told = [each.mbi[find_newer(opened, each.evidence_at, each.delivery)] for each in claims]
+    return np.unique(np.concatenate(told)) if told else np.empty(0, np.uint64)
+
+
+def _choose_outdated(batch: Sequence[patients.PatientIdentity], newer: NDArray[np.uint64]) -> frozenset[str]:
+    if len(newer) == 0:
+        return frozenset()
+    codes = np.array([pack_mbi(identity.mbi) for identity in batch], np.uint64)
+    return frozenset(batch[place].mbi for place in np.flatnonzero(np.isin(codes, newer)).tolist())

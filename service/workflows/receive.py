@@ -27,7 +27,10 @@ MOST_ROWS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What the sender says about the file; `sha256` (hex) is checked against the bytes, `count` against the rows."""
+    """What the sender says about the file; `sha256` (hex) is checked against the bytes, `count` against the rows.
+
+    `again` asks to take in bytes that a person has refused before.
+    """
 
     content_type: str | None = None
     filename: str | None = None
@@ -37,6 +40,7 @@ class Upload:
     idempotency_key: str | None = None
     sha256: str | None = None
     count: int | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
     """Receive one file for a feed.
 
     1. Stream the bytes to a sealed file, hashing on the way; refuse what is too large, empty or not what was declared.
-    2. The same bytes again, or the same idempotency key with the same bytes, answer with the first receipt.
+    2. The same bytes again, or the same idempotency key with the same bytes, answer with the first receipt; unless a
+       person refused them and it is asked for: then they come in anew, to be judged and to wait for a person.
     3. Record the delivery and the ledger entry in one transaction; only then does it exist.
 
     Raises UnreadableFile, InvalidInput, Conflict (same sequence or key, other bytes), NotFound (no such feed).
@@ -101,20 +106,29 @@ def _find_first(
     connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload, settings: str
 ) -> Delivery | None:
     """Answer the earlier delivery of the same bytes; raises Conflict for a reused key or sequence with other bytes."""
-    for name, value, find in (
-        ("idempotency key", upload.idempotency_key, deliveries.find_by_idempotency_key),
-        ("sequence", upload.sequence, deliveries.find_by_sequence),
-    ):
-        known = find(connection, organization_id, feed_id, value) if value else None
+    keyed, numbered = _find_named(connection, organization_id, feed_id, stored, upload)
+    if keyed or (numbered and not upload.again):
+        return keyed or numbered
+    same = deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
+    if same is None or (upload.again and same.is_refused):
+        return None
+    return None if not numbered and (_is_newer(same, upload) or _may_read_better(same, settings)) else same
+
+
+def _find_named(
+    connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload
+) -> tuple[Delivery | None, Delivery | None]:
+    """Answer the earlier deliveries of the same key and of the same sequence; raises Conflict for other bytes."""
+    key, sequence = upload.idempotency_key, upload.sequence
+    keyed = deliveries.find_by_idempotency_key(connection, organization_id, feed_id, key) if key else None
+    numbered = deliveries.find_by_sequence(connection, organization_id, feed_id, sequence) if sequence else None
+    for name, known in (("idempotency key", keyed), ("sequence", numbered)):
         if known and known.sha256 != stored.sha256:
             raise Conflict(
                 f"This {name} was used before for a different file.",
                 next_action=f"Send the file with its own {name}.",
             )
-        if known:
-            return known
-    same = deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
-    return None if same is None or _is_newer(same, upload) or _may_read_better(same, settings) else same
+    return keyed, numbered
 
 
 def _may_read_better(same: Delivery, settings: str) -> bool:
@@ -160,7 +174,7 @@ def _record_delivery(
             mode=upload.mode,
             mode_signal=find_name_signal(upload.filename),
             as_of_at=upload.as_of_at,
-            sequence=upload.sequence,
+            sequence=_find_free_sequence(connection, organization_id, feed_id, upload),
             idempotency_key=upload.idempotency_key,
             received_at=now,
             received_by=actor.name,
@@ -184,3 +198,11 @@ def _record_delivery(
         },
     )
     return added
+
+
+def _find_free_sequence(connection: Connection, organization_id: str, feed_id: str, upload: Upload) -> str | None:
+    """Answer the number that the sender gives; what is taken again leaves it with the delivery that was refused."""
+    if not (upload.again and upload.sequence):
+        return upload.sequence
+    is_taken = deliveries.find_by_sequence(connection, organization_id, feed_id, upload.sequence) is not None
+    return None if is_taken else upload.sequence

@@ -29,6 +29,11 @@ def test_a_file_without_any_doubt_is_accepted() -> None:
     assert judge_delivery(GOOD, History()) == Judgement(Verdict.ACCEPTED)
 
 
+def test_what_a_person_has_refused_waits_for_a_person_whatever_else_is_so() -> None:
+    judgement = judge_delivery(replace(GOOD, refused_before=True), USUAL)
+    assert (judgement.verdict, judgement.code, judgement.level) == (Verdict.HELD, "refused_before", Level.HOLD)
+
+
 FILE_ERRORS = read_table("""
     file error                | verdict
     truncated                 | hold truncated

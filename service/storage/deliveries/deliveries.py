@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from service.storage.rows import (
     change_row,
@@ -21,6 +21,7 @@ from service.storage.rows import (
     write_value,
 )
 from service.storage.tables.rosters import delivery as deliveries
+from service.storage.tables.types import UtcDatetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,11 @@ class Delivery:
     settings_digest: str | None = None
     removals_reason: str | None = None
 
+    @property
+    def is_refused(self) -> bool:
+        """True when a person rejected it; a file that cannot be used is rejected by nobody."""
+        return self.state == "rejected" and self.decided_by is not None
+
 
 _FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")
 
@@ -110,9 +116,30 @@ def find_deliveries(
     return _find_newest(connection, limit, *where)
 
 
+def find_waiting(connection: Connection, organization_id: str, *, after: int = 0, limit: int = 500) -> list[Delivery]:
+    """Answer a page of deliveries that nobody has read yet, oldest first; `after` is the number of the one before."""
+    where = (
+        deliveries.c.organization_id == organization_id,
+        deliveries.c.state == "received",
+        deliveries.c.number > after,
+    )
+    return find_values(connection, deliveries, Delivery, *where, order_by=[deliveries.c.number], limit=limit)
+
+
 def find_by_digest(connection: Connection, organization_id: str, feed_id: str, sha256: str) -> Delivery | None:
     """Answer the newest delivery of the feed with these very bytes."""
     return _find_one(connection, organization_id, feed_id, deliveries.c.sha256 == sha256)
+
+
+def find_last_decided(
+    connection: Connection, organization_id: str, feed_id: str, sha256: str, before: int
+) -> Delivery | None:
+    """Answer the last delivery of these bytes before a number that counts or counted, or that a person rejected."""
+    is_decided = deliveries.c.state.in_(["accepted", "superseded"]) | (
+        (deliveries.c.state == "rejected") & deliveries.c.decided_by.is_not(None)
+    )
+    same = (deliveries.c.sha256 == sha256) & (deliveries.c.number < before)
+    return _find_one(connection, organization_id, feed_id, same & is_decided)
 
 
 def find_by_sequence(connection: Connection, organization_id: str, feed_id: str, sequence: str) -> Delivery | None:
@@ -170,6 +197,15 @@ def find_accepted_after(connection: Connection, organization_id: str, feed_id: s
         deliveries.c.number > number,
         order_by=[deliveries.c.number.desc()],
     )
+
+
+def is_late(connection: Connection, organization_id: str, delivery: Delivery, evidence_at: datetime) -> bool:
+    """Answer whether another delivery of the feed counts that tells of this second (`evidence_at`) or a later one."""
+    told_at = func.coalesce(deliveries.c.as_of_at, deliveries.c.received_at, type_=UtcDatetime)
+    second = evidence_at.replace(microsecond=0)
+    counting = _counting(organization_id, delivery.feed_id)
+    found = select(deliveries.c.id).where(*counting, deliveries.c.id != delivery.id, told_at >= second)
+    return connection.scalar(found.limit(1)) is not None
 
 
 def update_delivery(connection: Connection, organization_id: str, delivery_id: str, **changes: Any) -> Delivery:

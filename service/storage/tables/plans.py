@@ -89,6 +89,18 @@ hold = Table(
 )
 Index("ix_hold_state", hold.c.organization_id, hold.c.state)
 
+departure = Table(
+    "departure",
+    metadata,
+    tenant(),
+    column("hold_id", Text, key=True),
+    column("part", Integer, key=True),
+    column("n", Integer),
+    column("basis", Text),
+    column("body", LargeBinary, "phi"),
+    refers("hold", "hold_id"),
+)
+
 hold_decision = Table(
     "hold_decision",
     metadata,

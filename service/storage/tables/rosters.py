@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import DDL, BigInteger, Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, event
 
 from service.storage.tables.types import UtcDatetime, column, metadata, of_organization, one_of, refers, tenant
 
@@ -134,6 +134,7 @@ patient = Table(
     column("updated_at", UtcDatetime),
     column("identity_digest", LargeBinary, "phi", null=True),
     column("told_by", Text, null=True),
+    column("told_at", UtcDatetime, null=True),
     of_organization(),
     UniqueConstraint("organization_id", "mbi_index"),
 )
@@ -169,3 +170,6 @@ panel = Table(
     of_organization(),
     one_of("side", "side", "claims", "observed"),
 )
+_KEEP_AS_IT_IS = DDL("ALTER TABLE panel ALTER COLUMN body SET STORAGE EXTERNAL")  # type: ignore[no-untyped-call]
+"""What is sealed cannot be compressed, and PostgreSQL would try each time."""
+event.listen(panel, "after_create", _KEEP_AS_IT_IS.execute_if(dialect="postgresql"))

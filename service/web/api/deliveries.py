@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 
-from schemas.api.base import TableQuery
+from schemas.api.base import PageQuery, TableQuery
 from schemas.api.deliveries import (
     DeliveriesQuery,
     DeliveryDecisionWish,
@@ -31,7 +31,7 @@ from service.web.access import (
     load_organization_id,
 )
 from service.web.api.digests import read_upload
-from service.web.api.paging import Page, cut_page, read_number_cursor, slice_page
+from service.web.api.paging import Page, cut_page, read_npi_cursor, read_number_cursor
 from service.web.api.section import CSV_DOC, Route, Section
 from service.web.deferred import may_receive, submit_digest
 from service.web.exports import Cell, build_csv_answer, build_json_answer, wants_csv
@@ -46,7 +46,7 @@ from service.workflows.deliveries import (
     find_findings,
     load_delivery,
 )
-from service.workflows.effects import DepartureView, find_departures, find_effects
+from service.workflows.effects import EffectView, count_effects, find_departures, find_effects
 from service.workflows.holds import decide_delivery
 from service.workflows.receive import receive
 
@@ -60,6 +60,7 @@ _HEADERS = {
     "X-Roster-As-Of": "The moment the roster describes, RFC 3339 with zone.",
     "X-Roster-Count": "How many rows the file has; compared with what arrives, so that a cut file is noticed.",
     "X-Roster-Sequence": "The sender's own number; used twice for different bytes it is refused.",
+    "X-Roster-Again": "true: take in bytes that a person has refused before; they wait for a person once more.",
     "Idempotency-Key": "Sent again with the same bytes, the first receipt comes back.",
     "Content-Digest": "sha-256=:BASE64: (RFC 9530); checked against the bytes. Digest works too.",
 }
@@ -152,11 +153,17 @@ def list_findings(query: dict[str, Any], delivery: str) -> Any:
 
 
 @section.route(
-    Route("/deliveries/<delivery>/effects", EffectPage, errors=(404,)), for_machines(STATUS_READ, FEED_WRITE)
+    Route("/deliveries/<delivery>/effects", EffectPage, query=PageQuery, errors=(404, 422)),
+    for_machines(STATUS_READ, FEED_WRITE),
 )
-def list_effects(delivery: str) -> Any:
+def list_effects(query: dict[str, Any], delivery: str) -> Any:
     """Read what one delivery changes, or would change if a person let it, by practitioner and in numbers."""
-    return {"items": find_effects(find_runtime(), load_organization_id(), delivery)}
+    runtime, organization_id = find_runtime(), load_organization_id()
+    after, limit = read_npi_cursor(query["cursor"]), query["limit"]
+    found = find_effects(runtime, organization_id, delivery, after=after, limit=limit + 1)
+    page: Page[EffectView] = cut_page(found, limit, lambda effect: effect.npi)
+    total = count_effects(runtime, organization_id, delivery)
+    return {"total": total, "items": page.items, "next": page.next}, page.headers
 
 
 @section.route(
@@ -168,9 +175,10 @@ def list_departures(query: dict[str, Any], delivery: str) -> Any:
     runtime, organization_id = find_runtime(), load_organization_id()
     if wants_csv(query["format"]):
         return build_departures_csv(runtime, organization_id, delivery, load_actor())
-    found = find_departures(runtime, organization_id, delivery, load_actor())
-    page: Page[DepartureView] = slice_page(found, query["limit"], query["cursor"])
-    return {"total": len(found), "items": page.items, "next": page.next}, page.headers
+    start = max(0, read_number_cursor(query["cursor"]) or 0)
+    found = find_departures(runtime, organization_id, delivery, load_actor(), start=start, limit=query["limit"])
+    page = Page(found.items, None if found.next_start is None else str(found.next_start))
+    return {"hold": found.hold_id, "total": found.total, "items": page.items, "next": page.next}, page.headers
 
 
 @section.route(
@@ -196,7 +204,7 @@ def build_departures_csv(runtime: Runtime, organization_id: str, delivery_id: st
     """Answer whom a waiting delivery would let go as a download; raises NotFound, WrongState."""
     delivery = load_delivery(runtime, organization_id, delivery_id)
     found = find_departures(runtime, organization_id, delivery_id, actor)
-    rows = ((d.npi, d.masked_mbi, d.at_once) for d in found)
+    rows = ((d.npi, d.masked_mbi, d.at_once) for d in found.items)
     return build_csv_answer(f"departures-{delivery.number}", DEPARTURE_COLUMNS, rows)
 
 

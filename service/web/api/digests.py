@@ -24,6 +24,7 @@ def read_upload(headers: Headers) -> Upload:
         idempotency_key=headers.get("Idempotency-Key"),
         sha256=read_digest(headers.get("Content-Digest"), headers.get("Digest")),
         count=_read_count(headers.get("X-Roster-Count")),
+        again=_read_flag(headers.get("X-Roster-Again"), "X-Roster-Again"),
     )
 
 
@@ -43,6 +44,12 @@ def read_digest(content_digest: str | None, digest: str | None) -> str | None:
         if name.lower() == "sha-256":
             return _decode(value, "Digest")
     return None
+
+
+def _read_flag(text: str | None, header: str) -> bool:
+    if text not in (None, "true", "false"):
+        raise InvalidInput(f"{header} is true or false.")
+    return text == "true"
 
 
 def _decode(text: str, header: str) -> str:

@@ -46,6 +46,12 @@ def read_number_cursor(cursor: str | None) -> int | None:
     return int(cursor)
 
 
+def read_npi_cursor(cursor: str | None) -> str | None:
+    """Read a cursor that is a practitioner's number; raises InvalidInput."""
+    number = read_number_cursor(cursor)
+    return None if number is None else f"{number:010d}"
+
+
 def slice_page(everything: Sequence[Item], limit: int, cursor: str | None) -> Page[Item]:
     """Answer one page of a list that is whole in memory; the cursor is the place of its first item."""
     start = max(0, read_number_cursor(cursor) or 0)

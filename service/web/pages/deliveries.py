@@ -9,11 +9,11 @@ from service.domain.intake import REMOVAL_RULES
 from service.domain.people import Action, may
 from service.web.access import for_people, load_actor, load_organization_id
 from service.web.api.deliveries import build_departures_csv, build_findings_csv, build_findings_json
-from service.web.api.paging import cut_page, read_number_cursor
+from service.web.api.paging import cut_page, read_npi_cursor, read_number_cursor
 from service.web.pages.blueprint import act, pages
 from service.web.places import find_runtime
 from service.workflows.deliveries import count_findings, find_deliveries, find_findings, load_delivery
-from service.workflows.effects import find_accepted_before, find_effects
+from service.workflows.effects import count_effects, find_accepted_before, find_effects
 from service.workflows.holds import decide_delivery, find_holds
 
 PAGE_SIZE = 50
@@ -54,12 +54,16 @@ def show_delivery(delivery: str) -> ResponseReturnValue:
     found = find_findings(
         runtime, organization_id, view.id, after=-1 if after is None else after, limit=FINDINGS_SHOWN + 1
     )
+    effects = find_effects(
+        runtime, organization_id, view.id, after=read_npi_cursor(request.args.get("effects")), limit=EFFECTS_SHOWN + 1
+    )
     hold = next((h for h in find_holds(runtime, organization_id) if h.delivery_id == view.id), None)
     page = render_template(
         "delivery.html",
         delivery=view,
         hold=hold,
-        effects=find_effects(runtime, organization_id, view.id, limit=EFFECTS_SHOWN),
+        effects=cut_page(effects, EFFECTS_SHOWN, lambda effect: effect.npi),
+        changed=count_effects(runtime, organization_id, view.id),
         before=find_accepted_before(runtime, organization_id, view) if hold else [],
         may_see_whom=may(load_actor(), Action.READ_ROSTERS, organization_id),
         counts=count_findings(runtime, organization_id, view.id),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emulator_customer import build_npi
 
 from service.domain.identifiers import mask_mbi
 
@@ -50,7 +51,7 @@ def test_a_held_file_shows_what_it_would_change(lakeside: Any, tmp_path: Path) -
     assert (held["state"], held["absent_count"], held["ended_count"]) == ("held", 8, 8)
     shown = lakeside.ask("delivery", "show", str(held["number"]), "--org", "lakeside")
     expected = {"npi": PRACTITIONER, "known": 20, "listed": 12, "added": 0, "absent": 8, "ended": 8}
-    assert shown["effects"] == [expected]
+    assert (shown["effects"], shown["effects_total"]) == ([expected], 1)
     text = lakeside.run("delivery", "show", str(held["number"]), "--org", "lakeside").stdout
     assert "8, 8 of them let go at once" in text and PRACTITIONER in text
 
@@ -82,3 +83,39 @@ def test_a_count_that_differs_holds_the_file(lakeside: Any, tmp_path: Path) -> N
 def test_only_who_may_read_rosters_sees_whom(lakeside: Any, tmp_path: Path) -> None:
     held = receive(lakeside, write_roster(tmp_path / "short.csv", range(12)), code=11)
     lakeside.run("delivery", "departures", held["id"], "--org", "lakeside", "--as", "nobody@lakeside.example", code=12)
+
+
+def test_every_practitioner_whom_a_file_changes_is_listed(lakeside: Any, tmp_path: Path) -> None:
+    npis = [build_npi(300000000 + place) for place in range(30)]
+    rows = "".join(f"{write_mbi(100 + place)},{npi}\n" for place, npi in enumerate(npis))
+    delivery = receive(lakeside, write_roster(tmp_path / "more.csv", range(20), more=rows), code=11)
+    number = str(delivery["number"])
+    shown = lakeside.ask("delivery", "show", number, "--org", "lakeside")
+    assert (len(shown["effects"]), shown["effects_total"]) == (20, 30)
+    text = lakeside.run("delivery", "show", number, "--org", "lakeside").stdout
+    assert f"10 more practitioners: rollcall delivery effects {number}" in text
+    assert [item["npi"] for item in lakeside.ask("delivery", "effects", number, "--org", "lakeside")] == npis
+    assert len(lakeside.ask("delivery", "effects", number, "--org", "lakeside", "--limit", "3")) == 3
+    assert npis[29] in lakeside.run("delivery", "effects", number, "--org", "lakeside").stdout
+
+
+def test_the_question_that_is_answered_can_be_named(lakeside: Any, tmp_path: Path) -> None:
+    path = write_roster(tmp_path / "short.csv", range(18), more=f",{PRACTITIONER}\n")
+    number = str(receive(lakeside, path, code=11)["number"])
+    (hold,) = lakeside.ask("hold", "list", "--org", "lakeside")
+    said = ("--org", "lakeside", "--as", REVIEWER, "--reason", "Called the practice.")
+    lakeside.run("delivery", "decide", number, "accept", *said, "--hold", "another", code=12)
+    assert lakeside.ask("delivery", "decide", number, "accept", *said, "--hold", hold["id"])["removals_reason"] is None
+
+
+def test_a_refused_file_says_who_refused_it_and_comes_in_again_when_asked(lakeside: Any, tmp_path: Path) -> None:
+    path = write_roster(tmp_path / "short.csv", range(14))
+    refused = decide(lakeside, receive(lakeside, path, code=11), "reject")
+    number = refused["number"]
+    again = ("receive", str(path), "--org", "lakeside", "--feed", "ehr")
+    text = lakeside.run(*again, code=12).stdout
+    assert f"The very same file came before, as delivery {number}" in text
+    assert f"{REVIEWER} refused it: Called the practice." in text and "--again" in text
+    taken = receive(lakeside, path, "--again", code=11)
+    assert (taken["number"], taken["state"]) == (number + 1, "held")
+    assert decide(lakeside, taken, "accept")["state"] == "accepted"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from emulator_customer import build_npi
 from web_stage import ATTESTER, FEED, OURS, REVIEWER, WELLS, Stage, check_problem, write_mbi, write_roster
 
 from service.domain.identifiers import mask_mbi
@@ -36,7 +38,8 @@ def list_departed(stage: Stage, delivery: str, question: str = "") -> dict[str, 
 
 def test_what_a_file_would_change_is_told_in_numbers(begun: Stage, held: str) -> None:
     answer = begun.browse().get(f"/api/v1/deliveries/{held}/effects", headers=begun.bearer("feeder"))
-    assert answer.json == {"items": [{"npi": WELLS, "known": 12, "listed": 3, "added": 0, "absent": 9, "ended": 9}]}
+    effect = {"npi": WELLS, "known": 12, "listed": 3, "added": 0, "absent": 9, "ended": 9}
+    assert answer.json == {"total": 1, "items": [effect], "next": None}
 
 
 def test_whom_it_would_let_go_is_told_with_masked_numbers_and_the_look_is_recorded(begun: Stage, held: str) -> None:
@@ -47,7 +50,7 @@ def test_whom_it_would_let_go_is_told_with_masked_numbers_and_the_look_is_record
     assert list_departed(begun, held, f"?limit=200&cursor={found['next']}")["items"] == expected[4:]
     with begun.runtime.database.read() as connection:
         looks = connection.exec_driver_sql("SELECT rows FROM access_log WHERE action = 'read-departures'").scalars()
-        assert list(looks) == [9, 9]
+        assert list(looks) == [4, 5]
 
 
 def test_all_of_them_can_be_downloaded(begun: Stage, held: str) -> None:
@@ -142,3 +145,61 @@ def test_a_count_that_is_no_number_is_refused(begun: Stage, count: str) -> None:
     headers = begun.bearer("feeder") | {"X-Roster-Count": count}
     answer = begun.browse().post(f"/api/v1/feeds/{FEED}/deliveries", data=b"MBI,NPI\n", headers=headers)
     assert answer.status_code == 422
+
+
+def write_npis(n: int) -> list[str]:
+    """So many practitioners of the sandbox kind, in order, none of them among the others here."""
+    return [build_npi(300000000 + place) for place in range(n)]
+
+
+def test_every_practitioner_whom_a_file_changes_is_listed_over_pages(begun: Stage) -> None:
+    npis = write_npis(230)
+    delivery = begun.send(write_roster({WELLS: range(4), **{npi: [100 + n] for n, npi in enumerate(npis)}}))
+    listed, cursor = [], ""
+    while cursor is not None:
+        address = f"/api/v1/deliveries/{delivery}/effects?limit=100{cursor}"
+        answer = begun.browse().get(address, headers=begun.bearer("reader"))
+        assert answer.json is not None and answer.json["total"] == 231
+        listed += [item["npi"] for item in answer.json["items"]]
+        assert len(listed) <= 231
+        cursor = answer.json["next"] and f"&cursor={answer.json['next']}"
+        assert ("Link" in answer.headers) == bool(cursor)
+    assert listed == [WELLS, *sorted(npis)]
+
+
+def test_a_cursor_that_no_list_gave_out_is_refused(begun: Stage, held: str) -> None:
+    for cursor in ("1", "x", "3999999999"):
+        address = f"/api/v1/deliveries/{held}/effects?cursor={cursor}"
+        check_problem(begun.browse().get(address, headers=begun.bearer("reader")), 422, "invalid_input")
+
+
+def test_the_page_shows_every_practitioner_over_pages(begun: Stage) -> None:
+    npis = write_npis(60)
+    delivery = begun.send(write_roster({WELLS: range(4), **{npi: [100 + n] for n, npi in enumerate(npis)}}))
+    browser = begun.log_in(REVIEWER)
+    first = browser.get(f"/deliveries/{delivery}").text
+    assert "It changes 61 practitioners." in first
+    (link,) = re.findall(r'href="([^"]+effects=[^"]+)"', first)
+    second = browser.get(link.partition("#")[0]).text
+    listed = [re.findall(r'<th scope="row" class="nowrap">(\d{10})</th>', page) for page in (first, second)]
+    assert listed == [[WELLS, *npis[:49]], npis[49:]]
+    assert "First page" in second and "effects=" not in second
+
+
+def test_a_refused_file_comes_in_again_when_the_sender_says_so(begun: Stage, held: str) -> None:
+    browser, address = begun.log_in(REVIEWER), f"/deliveries/{held}"
+    begun.post_form(browser, address, f"{address}/decision", {"verdict": "reject", "reason": REASON})
+    assert "rollcall receive --again" in browser.get(address).text
+    assert begun.send(write_roster({WELLS: range(3)})) == held
+    headers = begun.bearer("feeder") | {"Content-Type": "text/csv", "X-Roster-Again": "true"}
+    body = write_roster({WELLS: range(3)})
+    answer = begun.browse().post(f"/api/v1/feeds/{FEED}/deliveries", data=body, headers=headers)
+    begun.settle()
+    assert answer.status_code == 202 and answer.json is not None and answer.json["id"] != held
+    assert load_delivery(begun.runtime, OURS, answer.json["id"]).state == "held"
+
+
+def test_a_wish_to_take_it_again_is_true_or_false(begun: Stage) -> None:
+    headers = begun.bearer("feeder") | {"X-Roster-Again": "yes"}
+    answer = begun.browse().post(f"/api/v1/feeds/{FEED}/deliveries", data=b"MBI,NPI\n", headers=headers)
+    check_problem(answer, 422, "invalid_input")

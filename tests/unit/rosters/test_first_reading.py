@@ -24,7 +24,7 @@ def test_no_reading_loads_pandas(tmp_path: Path) -> None:
     rows = [f"1S00E00{one}{other}{n % 100:02d}" for n in range(2) for one in LETTERS for other in LETTERS]
     names = ["Doe", "Roe"]
     table = [f"{mbi},3905293015,{names[place % 2]},1/{place % 28 + 1}/40" for place, mbi in enumerate([*rows, rows[0]])]
-    wrong = [f"{mbi[:place % 10]},390529301X,Doe," for place, mbi in enumerate(rows[:200])]
+    wrong = [f"{mbi[: place % 10]},390529301X,Doe," for place, mbi in enumerate(rows[:200])]
     path = tmp_path / "roster.csv"
     path.write_text("\n".join(["mbi,npi,last name,dob", *table, *wrong]), encoding="utf-8")
     told = subprocess.run([sys.executable, "-c", READ, str(path)], capture_output=True, check=True, text=True).stdout

@@ -1,57 +1,42 @@
-"""Patients: sealed identities found by a keyed index of their MBI."""
+"""What a delivery tells of patients: who is new, who is described anew, and what stands against it."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
-from json.encoder import encode_basestring as quote
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, bindparam, func, select, update
+from sqlalchemy import Connection, Dialect, bindparam, select, update
 
-from service.domain.demographics import is_contradiction, is_registrable_patient
+from service.domain.demographics import is_contradiction
+from service.storage.patients.identities import PatientIdentity, write_identity
+from service.storage.patients.rows import PatientRow, find_patients_by_id
 from service.storage.rows import in_batches
 from service.storage.sealing import OrganizationKeys
 from service.storage.tables.rosters import patient as patients
 
 
 @dataclass(frozen=True, slots=True)
-class PatientIdentity:
-    """Who a patient is, as far as a feed has said."""
-
-    mbi: str = field(repr=False)
-    given: str | None = field(default=None, repr=False)
-    family: str | None = field(default=None, repr=False)
-    birth_on: date | None = field(default=None, repr=False)
-    gender: str | None = field(default=None, repr=False)
-
-    def is_described(self) -> bool:
-        """Answer whether all is known without which DPC registers nobody, in a form that it takes."""
-        return is_registrable_patient(self.given, self.family, self.birth_on, self.gender)
-
-
-@dataclass(frozen=True, slots=True)
-class PatientRow:
-    """One patient as stored; `dpc_id` is None until DPC knows the patient, `told_by` until a feed described them."""
-
-    id: str
-    dpc_id: str | None
-    described: bool
-    identity: PatientIdentity = field(repr=False)
-    told_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Telling:
-    """Who tells of patients: a delivery of a feed, and when."""
+    """Who tells of patients: a delivery of a feed, and when.
+
+    `evidence_at` is the time of which it tells; `outdated` are the MBIs of whom newer evidence of the feed has told.
+    """
 
     feed: str
     delivery: int
     at: datetime
+    evidence_at: datetime | None = None
+    outdated: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def is_older(self, row: PatientRow) -> bool:
+        """Answer whether its own feed has told of the patient at a later time already."""
+        if row.identity.mbi in self.outdated:
+            return True
+        return bool(self.evidence_at and row.told_at and self.evidence_at < row.told_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +58,8 @@ def upsert_patients(
 
     What a delivery is silent about stays as it is known. A feed corrects what it has told itself; what another one has
     told it only completes, and where it contradicts that in birth date or family name, nothing is changed: two feeds
-    would rewrite one another each night. The MBI alone says who it is.
+    would rewrite one another each night. So a feed does not correct what it told of a later time: a file that counts
+    late completes it. The MBI alone says who it is.
     """
     written, contradicted = 0, []
     latest = {identity.mbi: identity for identity in identities}
@@ -81,84 +67,13 @@ def upsert_patients(
         told = _index(keys, batch)
         known = _find_known(connection, organization_id, told)
         fresh, anew, repeated = _sort_told(told, known)
-        changed, otherwise = _compare_told(connection, keys, organization_id, anew, telling.feed)
+        changed, otherwise = _compare_told(connection, keys, organization_id, anew, telling)
         _insert_patients(connection, keys, organization_id, fresh, telling)
         _rewrite_identities(connection, keys, organization_id, changed, telling.at)
         _name_teller(connection, organization_id, repeated, telling.feed)
         written += len(fresh) + len(changed)
         contradicted += otherwise
     return Upserted(written, tuple(contradicted))
-
-
-def find_patients_by_mbi(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, mbis: Iterable[str]
-) -> dict[str, PatientRow]:
-    """Answer the patients that are known among these MBIs, by MBI. Raises SealBroken with other keys."""
-    found: dict[str, PatientRow] = {}
-    statement = _select_patients(organization_id)
-    for batch in in_batches(mbis):
-        for row in connection.execute(statement.where(patients.c.mbi_index.in_(keys.index_mbis(batch)))):
-            patient = _open_row(keys, row)
-            found[patient.identity.mbi] = patient
-    return found
-
-
-def find_patients_by_id(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, patient_ids: Iterable[str]
-) -> dict[str, PatientRow]:
-    """Answer the patients that are known among these ids (ours, not DPC's), by id. Raises SealBroken."""
-    found: dict[str, PatientRow] = {}
-    statement = _select_patients(organization_id)
-    for batch in in_batches(patient_ids):
-        for row in connection.execute(statement.where(patients.c.id.in_(batch))):
-            found[row.id] = _open_row(keys, row)
-    return found
-
-
-def set_dpc_ids(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, dpc_ids: Mapping[str, str]
-) -> None:
-    """Record what DPC calls these patients (MBI to DPC id); patients we do not know are passed over."""
-    if not dpc_ids:
-        return
-    statement = update(patients).where(
-        patients.c.organization_id == organization_id, patients.c.mbi_index == bindparam("of_index")
-    )
-    rows = [{"of_index": keys.index_mbi(mbi), "to_dpc_id": dpc_id} for mbi, dpc_id in dpc_ids.items()]
-    connection.execute(statement.values(dpc_id=bindparam("to_dpc_id")), rows)
-
-
-def find_all_dpc_ids(connection: Connection, keys: OrganizationKeys, organization_id: str) -> dict[str, str]:
-    """Answer the MBI of every patient that DPC knows, by DPC id. Raises SealBroken with other keys."""
-    rows = connection.execute(
-        _select_patients(organization_id).where(patients.c.dpc_id.is_not(None)).order_by(patients.c.id)
-    )
-    return {row.dpc_id: _open_row(keys, row).identity.mbi for row in rows}
-
-
-def find_described_mbis(connection: Connection, keys: OrganizationKeys, organization_id: str) -> frozenset[str]:
-    """Answer the MBIs of patients whom DPC does not know yet and who could be registered. Raises SealBroken."""
-    rows = connection.execute(
-        _select_patients(organization_id).where(patients.c.described.is_(True), patients.c.dpc_id.is_(None))
-    )
-    return frozenset(_open_row(keys, row).identity.mbi for row in rows)
-
-
-def count_patients(connection: Connection, organization_id: str) -> int:
-    """Answer how many patients the organisation has ever named."""
-    statement = select(func.count()).select_from(patients)
-    return int(connection.scalar(statement.where(patients.c.organization_id == organization_id)) or 0)
-
-
-def _select_patients(organization_id: str) -> Any:
-    return select(
-        patients.c.id, patients.c.dpc_id, patients.c.described, patients.c.identity, patients.c.told_by
-    ).where(patients.c.organization_id == organization_id)
-
-
-def _open_row(keys: OrganizationKeys, row: Any) -> PatientRow:
-    identity = _read_identity(keys.unseal("patient", "identity", row.id, row.identity))
-    return PatientRow(row.id, row.dpc_id, row.described, identity, row.told_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +113,7 @@ def _sort_told(
 
 def _index(keys: OrganizationKeys, batch: Sequence[PatientIdentity]) -> dict[bytes, _Told]:
     indexes = keys.index_mbis(identity.mbi for identity in batch)
-    digests = keys.digest_identities(map(_write_identity, batch))
+    digests = keys.digest_identities(map(write_identity, batch))
     return {
         index: _Told(identity, digest if _says_something(identity) else None)
         for index, identity, digest in zip(indexes, batch, digests, strict=True)
@@ -238,30 +153,33 @@ _KNOWN_POSTGRESQL = (
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """What is known of a patient from now on, the digest of what was told, and the feed that answers for it."""
+    """What is known of a patient from now on, the digest of what was told, the feed that answers for it, of when."""
 
     id: str
     identity: PatientIdentity
     digest: bytes | None
     told_by: str | None
+    told_at: datetime | None
 
 
 def _compare_told(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, told: Mapping[str, _Told], feed: str
+    connection: Connection, keys: OrganizationKeys, organization_id: str, told: Mapping[str, _Told], telling: Telling
 ) -> tuple[list[_Changed], list[str]]:
     """Answer what is new about these patients, named by id, and the MBIs about which another feed told otherwise."""
     changed, contradicted = [], []
     for id_, row in find_patients_by_id(connection, keys, organization_id, told).items():
         said = told[id_]
-        is_foreign = row.told_by not in (None, feed)
+        is_foreign = row.told_by not in (None, telling.feed)
         if is_foreign and is_contradiction(row.identity, said.identity):
             contradicted.append(row.identity.mbi)
             continue
         # The first feed to describe a patient fully answers for the patient from then on.
-        leads = not is_foreign or (said.identity.is_described() and not row.described)
+        takes_over = is_foreign and said.identity.is_described() and not row.described
+        leads = takes_over or not (is_foreign or telling.is_older(row))
         merged = _complete(said.identity, row.identity) if leads else _complete(row.identity, said.identity)
         if merged != row.identity:
-            changed.append(_Changed(id_, merged, said.digest, feed if leads else row.told_by))
+            source = (telling.feed, telling.evidence_at) if leads else (row.told_by or telling.feed, row.told_at)
+            changed.append(_Changed(id_, merged, said.digest, *source))
     return changed, contradicted
 
 
@@ -283,14 +201,16 @@ def _insert_patients(
     fresh: Sequence[tuple[bytes, _Told]],
     telling: Telling,
 ) -> None:
+    evidence_at = _bind_time(connection.dialect, telling.evidence_at)
     rows = [
         (
             patient_id,
             index,
-            keys.seal("patient", "identity", patient_id, _write_identity(told.identity)),
+            keys.seal("patient", "identity", patient_id, write_identity(told.identity)),
             told.digest,
             told.identity.is_described(),
             telling.feed if told.digest else None,
+            evidence_at if told.digest else None,
         )
         for patient_id, (index, told) in zip(_make_ids(len(fresh), telling.at), fresh, strict=True)
     ]
@@ -313,10 +233,11 @@ def _rewrite_identities(
     at = _bind_time(connection.dialect, now)
     rows = [
         (
-            keys.seal("patient", "identity", one.id, _write_identity(one.identity)),
+            keys.seal("patient", "identity", one.id, write_identity(one.identity)),
             one.digest,
             one.identity.is_described(),
             one.told_by,
+            _bind_time(connection.dialect, one.told_at),
             at,
             organization_id,
             one.id,
@@ -339,12 +260,13 @@ def _name_teller(connection: Connection, organization_id: str, patient_ids: Sequ
 
 _INSERT_SQLITE = (
     "INSERT INTO patient (organization_id, first_delivery, updated_at, id, mbi_index, identity, identity_digest,"
-    " described, told_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    " described, told_by, told_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _INSERT_POSTGRESQL = (
     "INSERT INTO patient (organization_id, first_delivery, updated_at, id, mbi_index, identity, identity_digest,"
-    " described, told_by) SELECT %s, %s, %s, *"
-    " FROM unnest(%s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[], %s::text[])"
+    " described, told_by, told_at) SELECT %b, %b, %b, *"
+    " FROM unnest(%b::text[], %b::bytea[], %b::bytea[], %b::bytea[], %b::boolean[], %b::text[],"
+    " %b::timestamptz[])"
     " ON CONFLICT DO NOTHING"
 )
 """In the words of the drivers: a million rows pass here, and building each row's parameters costs more than the row.
@@ -352,14 +274,14 @@ _INSERT_POSTGRESQL = (
 Another delivery may name the same new patient at the same time: the first row stays.
 """
 _REWRITE = {
-    "sqlite": "UPDATE patient SET identity = ?, identity_digest = ?, described = ?, told_by = ?, updated_at = ?"
-    " WHERE organization_id = ? AND id = ?",
+    "sqlite": "UPDATE patient SET identity = ?, identity_digest = ?, described = ?, told_by = ?, told_at = ?,"
+    " updated_at = ? WHERE organization_id = ? AND id = ?",
     "postgresql": "UPDATE patient SET identity = %s, identity_digest = %s, described = %s, told_by = %s,"
-    " updated_at = %s WHERE organization_id = %s AND id = %s",
+    " told_at = %s, updated_at = %s WHERE organization_id = %s AND id = %s",
 }
 
 
-def _bind_time(dialect: Dialect, now: datetime) -> Any:
+def _bind_time(dialect: Dialect, now: datetime | None) -> Any:
     """Answer a time as the driver is given it by the column's own type."""
     kind = patients.c.updated_at.type.dialect_impl(dialect)
     write = kind.bind_processor(dialect)
@@ -376,21 +298,3 @@ def _make_ids(n: int, now: datetime) -> list[str]:
 
 
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
-
-
-def _write_identity(identity: PatientIdentity) -> bytes:
-    """Write the JSON of an identity, the same bytes for the same identity."""
-    given = quote(identity.given) if identity.given is not None else "null"
-    family = quote(identity.family) if identity.family is not None else "null"
-    birth_on = f'"{identity.birth_on.isoformat()}"' if identity.birth_on else "null"
-    gender = quote(identity.gender) if identity.gender is not None else "null"
-    return (
-        f'{{"mbi": {quote(identity.mbi)}, "given": {given}, "family": {family}, '
-        f'"birth_on": {birth_on}, "gender": {gender}}}'
-    ).encode()
-
-
-def _read_identity(body: bytes) -> PatientIdentity:
-    read = json.loads(body.decode())
-    birth_on = date.fromisoformat(read["birth_on"]) if read["birth_on"] else None
-    return PatientIdentity(read["mbi"], read["given"], read["family"], birth_on, read["gender"])

@@ -1,0 +1,85 @@
+"""Whom a delivery would let go, person by person: who is shown, and by what it is known that they are the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from service.domain.canonical import digest_json
+from service.domain.identifiers import unpack_mbi
+from service.storage import deliveries, feeds, panels
+from service.storage.connection import Connection
+from service.storage.deliveries import Departures
+from service.workflows.fold import FoldedPanel
+from service.workflows.reading import Reading, digest_settings
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_FOLDED = 20
+
+
+def list_departures(opened: Reading, folded: Iterable[FoldedPanel]) -> Departures:
+    """Answer whom a delivery lets go if all of it counts, and whom else it leaves out, by practitioner and MBI.
+
+    A file that counts late leaves out nobody of whom newer evidence tells.
+    """
+    npis, codes, at_once = [], [], []
+    for panel in folded:
+        absent = _drop_newer(opened, panel, np.setdiff1d(panel.absent, panel.let_go))
+        codes += [panel.let_go, absent]
+        at_once += [np.ones(len(panel.let_go), np.bool_), np.zeros(len(absent), np.bool_)]
+        npis.append(np.full(len(panel.let_go) + len(absent), int(panel.npi), np.uint64))
+    if not npis:
+        return Departures(np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.bool_))
+    return Departures(np.concatenate(npis), np.concatenate(codes), np.concatenate(at_once))
+
+
+def fingerprint_departures(opened: Reading, rule: str, found: Departures) -> str:
+    """Answer the SHA-256 to which a person's decision about a delivery is bound: the file, the doubt, and who goes.
+
+    Patients stand in it as keyed tokens, as in the fingerprint of a plan: everybody sees it, and an MBI could be
+    guessed.
+    """
+    leaving = found.choose(found.at_once)
+    tokens = defaultdict(list)
+    for npi, code in zip(leaving.npi.tolist(), leaving.mbi.tolist(), strict=True):
+        tokens[f"{npi:010d}"].append(opened.keys.conceal(unpack_mbi(code)))
+    lets_go = {npi: sorted(theirs) for npi, theirs in tokens.items()}
+    return digest_json({"delivery": opened.delivery.sha256, "rule": rule, "lets_go": lets_go})
+
+
+def find_newer(
+    opened: Reading, evidence_at: npt.NDArray[np.int64], delivery: npt.NDArray[np.int32]
+) -> npt.NDArray[np.bool_]:
+    """Answer which claims rest on newer evidence than a delivery, or on a later delivery of the same time."""
+    at = (opened.evidence_at - _EPOCH) // timedelta(seconds=1)
+    newer: npt.NDArray[np.bool_] = (evidence_at > at) | ((evidence_at == at) & (delivery > opened.delivery.number))
+    return newer
+
+
+def find_basis(connection: Connection, organization_id: str, feed_id: str) -> str:
+    """Answer a digest of all that decides whom a file of the feed lets go, beside the file; nothing is opened for it.
+
+    These are the feed's settings, the versions of its claims, the deliveries that were folded last, and changed MBIs.
+    """
+    feed = feeds.load_feed(connection, organization_id, feed_id)
+    heads = panels.find_panel_heads(connection, organization_id, side="claims")
+    folded = deliveries.find_last_folded(connection, organization_id, feed_id, n=_LAST_FOLDED)
+    return digest_json(
+        {
+            "feed": [feed.scope, feed.absences_before_removal, feed.environment, digest_settings(feed)],
+            "claims": [[head.npi, head.version] for head in heads if head.source == feed_id],
+            "folded": [[one.id, one.state, one.folded_at.isoformat()] for one in folded if one.folded_at],
+            "renames": list(deliveries.describe_renames(connection, organization_id)),
+        }
+    )
+
+
+def _drop_newer(opened: Reading, panel: FoldedPanel, absent: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Of whom the file does not list, leave away those whose claim is newer: folding lets it stand as it is."""
+    claims, places = panel.claims, np.searchsorted(panel.claims.mbi, absent)
+    left_out: npt.NDArray[np.uint64] = absent[~find_newer(opened, claims.evidence_at[places], claims.delivery[places])]
+    return left_out
