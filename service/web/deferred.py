@@ -11,7 +11,7 @@ from service.runtime import Runtime
 from service.web.background import BackgroundPool
 from service.web.problems import describe_error, describe_status
 from service.workflows.apply import apply_plan
-from service.workflows.deliveries import find_deliveries, iter_waiting
+from service.workflows.deliveries import DeliveryView, find_deliveries, iter_waiting, load_delivery
 from service.workflows.digest import digest_delivery
 from service.workflows.onboard import find_organizations
 from service.workflows.plan import draw_plan
@@ -31,7 +31,15 @@ def may_receive(runtime: Runtime, organization_id: str) -> bool:
 
 def submit_digest(pool: BackgroundPool, runtime: Runtime, organization_id: str) -> bool:
     """Have the organisation's waiting deliveries read soon, one after the other in order of arrival."""
-    return pool.submit(("digest", organization_id), lambda: digest_in_order(runtime, organization_id))
+    return pool.submit(_digest_key(organization_id), lambda: digest_in_order(runtime, organization_id))
+
+
+def wait_for_reading(
+    pool: BackgroundPool, runtime: Runtime, organization_id: str, delivery_id: str, seconds: float
+) -> DeliveryView:
+    """Answer a delivery as it is once it has been read, or when the time is over."""
+    pool.wait_for(_digest_key(organization_id), seconds)
+    return load_delivery(runtime, organization_id, delivery_id)
 
 
 def submit_waiting(pool: BackgroundPool, runtime: Runtime) -> bool:
@@ -48,6 +56,10 @@ def digest_in_order(runtime: Runtime, organization_id: str) -> None:
     """Read deliveries, the oldest first, until none is left; one that fails stays `received` and is logged."""
     for delivery_id in iter_waiting(runtime, organization_id):
         _digest_one(runtime, organization_id, delivery_id)
+
+
+def _digest_key(organization_id: str) -> tuple[str, str]:
+    return "digest", organization_id
 
 
 def apply_key(plan_id: str) -> tuple[str, str]:

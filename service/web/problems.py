@@ -9,6 +9,7 @@ from http import HTTPStatus
 from service.domain import errors as refusals
 from service.dpc import errors as dpc
 from service.storage import errors as storage
+from service.workflows.deliveries import DeliveryView
 
 RETRY_SECONDS = 30
 """What `Retry-After` says when waiting is the next action."""
@@ -117,6 +118,20 @@ def describe_error(error: Exception) -> Problem | None:
     retry_after = getattr(error, "retry_after", None)
     wait = int(retry_after) if retry_after else RETRY_SECONDS if found.may_retry else None
     return Problem(found.status, found.title, error.message, error.code, error.next_action, wait, kind=type(error).code)
+
+
+def describe_rejected(delivery: DeliveryView) -> Problem:
+    """Answer the problem of a file that was received and cannot be used: its fault, and where it is kept."""
+    found = PROBLEM_TYPES[refusals.UnreadableFile]
+    return Problem(
+        found.status,
+        found.title,
+        delivery.hold_reason or "",
+        delivery.file_error or refusals.UnreadableFile.code,
+        f"Send a file that is as the message says; nothing of this one counts, and it is kept as delivery "
+        f"{delivery.number}.",
+        kind=refusals.UnreadableFile.code,
+    )
 
 
 def describe_status(

@@ -30,13 +30,14 @@ from service.web.access import (
     load_actor,
     load_organization_id,
 )
-from service.web.api.digests import read_upload
+from service.web.api.digests import read_patience, read_upload
 from service.web.api.paging import Page, cut_page, read_npi_cursor, read_number_cursor
 from service.web.api.section import CSV_DOC, Route, Section
-from service.web.deferred import may_receive, submit_digest
+from service.web.deferred import may_receive, submit_digest, wait_for_reading
+from service.web.errors import answer_problem
 from service.web.exports import Cell, build_csv_answer, build_json_answer, wants_csv
 from service.web.places import find_pool, find_runtime
-from service.web.problems import RETRY_SECONDS
+from service.web.problems import RETRY_SECONDS, describe_rejected
 from service.web.security import UPLOAD_LIMIT
 from service.workflows.deliveries import (
     DeliveryView,
@@ -61,6 +62,8 @@ _HEADERS = {
     "X-Roster-Count": "How many rows the file has; compared with what arrives, so that a cut file is noticed.",
     "X-Roster-Sequence": "The sender's own number; used twice for different bytes it is refused.",
     "X-Roster-Again": "true: take in bytes that a person has refused before; they wait for a person once more.",
+    "Prefer": "wait=N: how many seconds the answer may wait for the reading, 5 unless told, 30 at most; respond-async: "
+    "not at all (RFC 7240).",
     "Idempotency-Key": "Sent again with the same bytes, the first receipt comes back.",
     "Content-Digest": "sha-256=:BASE64: (RFC 9530); checked against the bytes. Digest works too.",
 }
@@ -97,18 +100,26 @@ _UPLOAD_DOC = {
 def post_delivery(feed: str) -> Any:
     """Post a roster file.
 
-    202 with Location for a new file; 200 with the first receipt when the same bytes came before. The file is read
-    in the background: follow Location until the state is no longer received.
+    202 with Location for a new file; 200 with the first receipt when the same bytes came before. The answer waits a few
+    seconds for the reading: a file that cannot be used is refused with 422, which says what to send instead. While the
+    state is still received, follow Location.
     """
     runtime, organization_id = find_runtime(), load_organization_id()
     if not may_receive(runtime, organization_id):
         raise ServiceUnavailable(retry_after=RETRY_SECONDS)
     request.max_content_length = UPLOAD_LIMIT
     receipt = receive(runtime, organization_id, feed, request.stream, read_upload(request.headers), load_actor())
-    if receipt.delivery.state == "received":
+    delivery = receipt.delivery
+    if delivery.state == "received":
         submit_digest(find_pool(), runtime, organization_id)
-    location = url_for("deliveries.get_delivery", delivery=receipt.delivery.id)
-    return receipt.delivery, 202 if receipt.is_new else 200, {"Location": location}
+        seconds = read_patience(request.headers)
+        delivery = wait_for_reading(find_pool(), runtime, organization_id, delivery.id, seconds)
+    headers = {"Location": url_for("deliveries.get_delivery", delivery=delivery.id)}
+    if delivery.state == "rejected" and delivery.file_error:
+        refusal = answer_problem(describe_rejected(delivery))
+        refusal.headers.update(headers)
+        return refusal
+    return delivery, 202 if receipt.is_new else 200, headers
 
 
 @section.route(

@@ -1,4 +1,4 @@
-"""What the sender says about a file in headers: its digest, its mode, its date."""
+"""What the sender says about a file in headers: its digest, its mode, its date, and how long to wait for it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from service.domain.errors import InvalidInput
 from service.workflows.receive import Upload
 
 _SHA256_BYTES = 32
+_USUAL_WAIT = 5
+_LONGEST_WAIT = 30
 
 
 def read_upload(headers: Headers) -> Upload:
@@ -26,6 +28,22 @@ def read_upload(headers: Headers) -> Upload:
         count=_read_count(headers.get("X-Roster-Count")),
         again=_read_flag(headers.get("X-Roster-Again"), "X-Roster-Again"),
     )
+
+
+def read_patience(headers: Headers) -> int:
+    """Answer for how many seconds an answer may wait until the file has been read (RFC 7240, Prefer).
+
+    Usually five; `wait=N` says otherwise, up to thirty, and `respond-async` alone asks not to wait.
+    """
+    wishes = {
+        name.strip().lower(): value.strip().strip('"')
+        for part in ",".join(headers.getlist("Prefer")).split(",")
+        for name, _, value in [part.partition(";")[0].partition("=")]
+    }
+    wished = wishes.get("wait", "")
+    if wished.isascii() and wished.isdigit():
+        return min(int(wished[:9]), _LONGEST_WAIT)
+    return 0 if "respond-async" in wishes else _USUAL_WAIT
 
 
 def read_digest(content_digest: str | None, digest: str | None) -> str | None:

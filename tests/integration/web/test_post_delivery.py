@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import threading
 
 import pytest
 from web_stage import FEED, FIRST_ROSTER, OURS, Stage, check_problem, write_roster
+from werkzeug.datastructures import Headers
 
 from service.domain.people import Actor
+from service.web.api.digests import read_patience
 from service.web.app import close_app, create_app
+from service.web.background import WORKERS
 from service.web.deferred import WAITING_BOUND
 from service.web.places import load_parts
 from service.web.security import UPLOAD_LIMIT
@@ -138,3 +142,49 @@ def test_what_an_earlier_process_received_is_read_at_the_next_start(stage: Stage
     load_parts(app).pool.wait()
     close_app(app)
     assert load_delivery(stage.runtime, OURS, waiting.id).state == "accepted"
+
+
+UNUSABLE = b"<?xml version='1.0'?><roster/>"
+
+
+def test_a_file_that_cannot_be_used_is_refused_at_once_and_kept(stage: Stage) -> None:
+    headers = stage.bearer("feeder") | {"Prefer": "wait=30"}
+    for _ in range(2):  # the same bytes again are as little of use
+        answer = stage.browse().post(ADDRESS, data=UNUSABLE, headers=headers)
+        check_problem(answer, 422, "unsupported_format_xml")
+        assert answer.json is not None and answer.json["type"] == "/api/docs#problem-unreadable_file"
+        assert "send FHIR as JSON, or CSV" in answer.json["detail"] and "delivery 1" in answer.json["next_action"]
+        kept = stage.browse().get(answer.headers["Location"], headers=stage.bearer("feeder")).json
+        assert kept is not None and (kept["number"], kept["state"]) == (1, "rejected")
+
+
+def test_a_sender_that_will_not_wait_follows_the_address(stage: Stage) -> None:
+    headers = stage.bearer("feeder") | {"Prefer": "respond-async"}
+    pool, go = load_parts(stage.app).pool, threading.Event()
+    for n in range(WORKERS):
+        pool.submit(n, lambda: go.wait(30))  # nothing can be read before these end
+    answer = stage.browse().post(ADDRESS, data=UNUSABLE, headers=headers)
+    go.set()
+    assert answer.status_code == 202 and answer.json is not None and answer.json["state"] == "received"
+    stage.settle()
+    followed = stage.browse().get(answer.headers["Location"], headers=stage.bearer("feeder"))
+    assert followed.json is not None and followed.json["state"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        ([], 5),
+        (["respond-async"], 0),
+        (["respond-async, wait=10"], 10),
+        (["respond-async", "wait=10"], 10),
+        (["Wait=7; foo=bar"], 7),
+        (['wait="0"'], 0),
+        (["wait=99999999999999999999"], 30),
+        (["wait=-1"], 5),
+        (["wait=\u0663"], 5),
+        (["return=minimal"], 5),
+    ],
+)
+def test_how_long_an_answer_may_take_is_the_senders_wish(prefer: list[str], seconds: int) -> None:
+    assert read_patience(Headers([("Prefer", wish) for wish in prefer])) == seconds
