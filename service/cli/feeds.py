@@ -300,4 +300,5 @@ def _print_headings(view: HeadingsView) -> None:
     rows = [(one.number, one.heading, ", ".join(one.roles)) for one in view.headings]
     print_rows(("no.", "heading", "taken for"), rows)
     if view.missing:
-        print_line(f"Nothing is taken for: {', '.join(view.missing)}. Next: say which, with --map {view.missing[0]}=…")
+        next_one = f"Next: say which, with --map {view.missing[0]}=HEADING"
+        print_line(f"No column is taken for {' or '.join(view.missing)}. {next_one}")

@@ -335,10 +335,14 @@ def _print_delivery(view: DeliveryView) -> None:
     if view.state == "held" or view.removals_reason:
         record.append(("waiting costs from", view.costs_from_at))
     print_record(record)
+    _print_next(view)
+
+
+def _print_next(view: DeliveryView) -> None:
     if view.state == "held":
-        print_line("Its rows do not count until a person accepts it. Next: rollcall delivery decide --help")
+        print_line("Its rows do not count until a person accepts it.")
     elif view.removals_reason:
-        print_line("Whom it lists counts. Next: rollcall delivery departures --help, rollcall delivery decide --help")
+        print_line("Whom it lists counts; a person decides about the others.")
     elif view.state == "rejected" and view.decided_by:
         print_line(f"{view.decided_by} refused it: {view.decision_reason}")
         print_line(
@@ -346,5 +350,8 @@ def _print_delivery(view: DeliveryView) -> None:
         )
     elif view.state == "rejected":
         print_line("None of its rows count. Next: correct the file and send it again.")
+    if view.state == "held" or view.removals_reason:
+        print_line(f"See whom it lets go:  rollcall delivery departures {view.number} --org ORG --as EMAIL")
+        print_line(f"Answer:  rollcall delivery decide {view.number} accept|reject --org ORG --as EMAIL --reason TEXT")
     if view.file_error in _HEADING_ERRORS:
         print_line(f"Or say which column is what: rollcall feed map {view.feed_id} --delivery {view.number} --org ORG")
