@@ -325,7 +325,8 @@ def _print_delivery(view: DeliveryView) -> None:
         ("warnings", view.warning_count),
     ]
     if view.absent_count or view.ended_count:
-        record.append(("known but missing", f"{view.absent_count}, {view.ended_count} of them let go at once"))
+        waits = "would be let go" if view.state == "held" or view.removals_reason else "let go"
+        record.append(("known but missing", f"{view.absent_count}; {view.ended_count} of them {waits} at once"))
     if view.file_error:
         record.append(("file error", view.file_error))
     if view.hold_reason:
