@@ -32,19 +32,11 @@ def load_numbers(connection: Connection, keys: OrganizationKeys, organization_id
 
 
 def load_desired(
-    connection: Connection,
-    keys: OrganizationKeys,
-    organization_id: str,
-    npi: str | None = None,
-    *,
-    numbers: Numbers | None = None,
+    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | None = None
 ) -> list[Panel]:
-    """Answer what the practice wants: the claims of all feeds, united per practitioner.
-
-    Who asks for many practitioners one by one passes the `numbers` that it has loaded.
-    """
+    """Answer what the practice wants: the claims of all feeds, united per practitioner."""
     by_npi: dict[str, dict[str, tuple[Claim, ...]]] = defaultdict(dict)
     for panel in panels.load_claims(connection, keys, organization_id, npi):
         by_npi[panel.npi][panel.feed] = read_claims(panel.columns)
-    known = numbers or load_numbers(connection, keys, organization_id)
+    known = load_numbers(connection, keys, organization_id)
     return [build_panel(one, claims, known.renames, known.mistaken) for one, claims in sorted(by_npi.items())]

@@ -88,11 +88,14 @@ def load_claims(
     connection: Connection,
     keys: OrganizationKeys,
     organization_id: str,
-    npi: str | None = None,
+    npi: str | tuple[str, ...] | None = None,
     *,
     feed: str | None = None,
 ) -> list[ClaimPanel]:
-    """Answer the latest claims, of one practitioner or all, of one feed or every. Raises SealBroken with other keys."""
+    """Answer the latest claims, of one practitioner, some or all, of one feed or every.
+
+    Raises SealBroken with other keys.
+    """
     return [
         ClaimPanel(head.npi, head.source, head.version, decode_claims(body))
         for head, body in open_latest(connection, keys, organization_id, SIDE, npi, feed)

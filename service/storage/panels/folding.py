@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from service.domain.identifiers import pack_mbi
+from service.domain.roster import Renames
 from service.storage.panel_codec import ClaimColumns
 
 Codes = npt.NDArray[np.uint64]
@@ -35,6 +37,13 @@ class RenamedCodes:
 
 
 NO_RENAMES = RenamedCodes()
+
+
+def pack_renames(renames: Renames) -> RenamedCodes:
+    """Pack the present MBI of each former one."""
+    pairs = sorted((pack_mbi(former), pack_mbi(present)) for former, present in renames.items())
+    codes = np.array(pairs, np.uint64).reshape(-1, 2)
+    return RenamedCodes(codes[:, 0], codes[:, 1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,14 +245,25 @@ def _share_patients(codes: Codes, told: Codes, renames: RenamedCodes) -> npt.NDA
 
 
 def rename_claims(known: ClaimColumns, renames: RenamedCodes) -> ClaimColumns:
-    """Answer the claims under the present MBIs; of a patient claimed under both, what holds and is newest stands."""
+    """Answer one feed's word on each patient; `service.domain.roster.unite_numbers` says which claim it is."""
     mbi = rename_codes(known.mbi, renames)
     if mbi is known.mbi:
         return known
-    order = np.lexsort((-known.evidence_at, known.ended, mbi))
-    _, first = np.unique(mbi[order], return_index=True)
-    chosen = order[first]
-    return replace(_choose(known, chosen), mbi=mbi[chosen])
+    patients, each = np.unique(mbi, return_inverse=True)
+    newest_first = -known.delivery, -known.evidence_at
+    # Absences decide nothing beside any other word, and in one file the row that lists the patient counts.
+    by_absences = known.ended & ((known.line == 0) | (known.absences > 0))
+    deciding = _find_first(each, known.ended, *newest_first, by_absences)
+    is_overruled = known.ended != known.ended[deciding][each]
+    chosen = _find_first(each, known.line, *newest_first, is_overruled)
+    return replace(_choose(known, chosen), mbi=patients)
+
+
+def _find_first(patients: Places, *keys: npt.NDArray[Any]) -> Places:
+    """Answer the place of each patient's first claim, ordered by the last key, then by the one before it."""
+    order = np.lexsort((*keys, patients))
+    places: Places = order[np.unique(patients[order], return_index=True)[1]]
+    return places
 
 
 def rename_codes(mbi: Codes, renames: RenamedCodes) -> Codes:

@@ -91,10 +91,13 @@ def open_latest(
     keys: OrganizationKeys,
     organization_id: str,
     side: str,
-    npi: str | None,
+    npi: str | tuple[str, ...] | None,
     source: str | None = None,
 ) -> Iterator[tuple[PanelHead, bytes]]:
-    """Yield the latest version of each panel of a side with its opened body. Raises SealBroken."""
+    """Yield the latest version of each panel of a side with its opened body, of one, some or all practitioners.
+
+    Raises SealBroken.
+    """
     columns = [*columns_of(panel, PanelHead), panel.c.body]
     for *head, body in connection.execute(_select_latest(organization_id, npi, side, source, columns)):
         found = PanelHead(*head)
@@ -241,10 +244,12 @@ def _bind_times(dialect: Dialect) -> Callable[[datetime | None], Any]:
 
 
 def _select_latest(
-    organization_id: str, npi: str | None, side: str | None, source: str | None, columns: list[Any]
+    organization_id: str, npi: str | tuple[str, ...] | None, side: str | None, source: str | None, columns: list[Any]
 ) -> Any:
     where = [panel.c.organization_id == organization_id]
-    if npi is not None:
+    if isinstance(npi, tuple):
+        where.append(panel.c.npi.in_(npi))
+    elif npi is not None:
         where.append(panel.c.npi == npi)
     if side is not None:
         where.append(panel.c.side == side)

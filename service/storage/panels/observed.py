@@ -57,9 +57,9 @@ def save_observed(
 
 
 def load_observed(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | None = None
+    connection: Connection, keys: OrganizationKeys, organization_id: str, npi: str | tuple[str, ...] | None = None
 ) -> list[ObservedPanel]:
-    """Answer what DPC last showed of one Group or all. Raises SealBroken with other keys."""
+    """Answer what DPC last showed of one Group, some or all. Raises SealBroken with other keys."""
     return [
         ObservedPanel(head.npi, head.group_id, head.version, head.read_at or head.created_at, decode_observed(body))
         for head, body in open_latest(connection, keys, organization_id, SIDE, npi)

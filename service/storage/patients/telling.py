@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, bindparam, select, update
+from sqlalchemy import Connection, Dialect, update
 
 from service.domain.demographics import is_contradiction
 from service.storage.patients.identities import PatientIdentity, write_identity
@@ -78,9 +78,13 @@ def upsert_patients(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a delivery says of one patient, and its keyed digest; None when it says nothing but the MBI."""
+    """What a delivery says of one patient, as it is written, and its keyed digest.
+
+    The digest is None when it says nothing but the MBI.
+    """
 
     identity: PatientIdentity
+    body: bytes = field(repr=False)
     digest: bytes | None
 
 
@@ -113,10 +117,11 @@ def _sort_told(
 
 def _index(keys: OrganizationKeys, batch: Sequence[PatientIdentity]) -> dict[bytes, _Told]:
     indexes = keys.index_mbis(identity.mbi for identity in batch)
-    digests = keys.digest_identities(map(write_identity, batch))
+    bodies = [write_identity(identity) for identity in batch]
+    digests = keys.digest_identities(bodies)
     return {
-        index: _Told(identity, digest if _says_something(identity) else None)
-        for index, identity, digest in zip(indexes, batch, digests, strict=True)
+        index: _Told(identity, body, digest if _says_something(identity) else None)
+        for index, identity, body, digest in zip(indexes, batch, bodies, digests, strict=True)
     }
 
 
@@ -125,17 +130,15 @@ def _says_something(identity: PatientIdentity) -> bool:
 
 
 @cache
-def _select_known() -> Any:
-    return select(patients.c.mbi_index, patients.c.id, patients.c.identity_digest, patients.c.told_by).where(
-        patients.c.organization_id == bindparam("of_organization"),
-        patients.c.mbi_index.in_(bindparam("of_indexes", expanding=True)),
-    )
+def _select_known_sqlite(n: int) -> str:
+    places = ", ".join("?" * n)
+    columns = "mbi_index, id, identity_digest, told_by"
+    return f"SELECT {columns} FROM patient WHERE organization_id = ? AND mbi_index IN ({places})"  # noqa: S608 - marks
 
 
-def _find_known(connection: Connection, organization_id: str, indexes: Iterable[bytes]) -> dict[bytes, _Known]:
+def _find_known(connection: Connection, organization_id: str, indexes: Collection[bytes]) -> dict[bytes, _Known]:
     if connection.dialect.name == "sqlite":
-        named = {"of_organization": organization_id, "of_indexes": list(indexes)}
-        rows = connection.execute(_select_known(), named)
+        rows = connection.exec_driver_sql(_select_known_sqlite(len(indexes)), (organization_id, *indexes))
     else:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         rows = connection.exec_driver_sql(_KNOWN_POSTGRESQL, (list(indexes), organization_id))
@@ -206,7 +209,7 @@ def _insert_patients(
         (
             patient_id,
             index,
-            keys.seal("patient", "identity", patient_id, write_identity(told.identity)),
+            keys.seal("patient", "identity", patient_id, told.body),
             told.digest,
             told.identity.is_described(),
             telling.feed if told.digest else None,
