@@ -136,12 +136,12 @@ def _hold_adds(changes: Sequence[Change], exposure: Exposure, limits: GuardLimit
 
 
 def _hold_renames(changes: Sequence[Change], exposure: Exposure, limits: GuardLimits) -> Iterable[_Unbound]:
-    """Changed MBIs are nobody's coming or going, but many at once are no accident of one card either."""
+    """Changed MBIs are nobody's coming or going if they are right; wrong ones remove people, so their limits hold."""
     renames = [change for change in changes if change.is_rename]
     for kind in (ChangeKind.ADD, ChangeKind.REMOVE):
         for npi, some in _group_by_practitioner(c for c in renames if c.kind is kind).items():
             n, base = sum(c.n for c in some), exposure.active.get(npi, 0)
-            level = _weigh(n, base, limits.adds_floor, limits.group_adds_hold, limits.group_adds_stop)
+            level = _weigh(n, base, limits.removals_floor, limits.group_removals_hold, limits.group_removals_stop)
             if level:
                 reason = f"{n} patients of practitioner {npi}, who has {base} active now, would change their MBI."
                 yield "renames-per-group", level, npi, reason, tuple(some)

@@ -43,6 +43,11 @@ class Effect:
             self.ended + other.ended,
         )
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether anybody known is missing from the file or let go by it."""
+        return max(self.absent, self.ended) > 0
+
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
@@ -101,12 +106,16 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict with its gravest doubt (None unless held or rejected), and all doubts in one text for people."""
+    """The verdict with its gravest doubt (None unless held or rejected), and all doubts in one text for people.
+
+    `codes` are those of all doubts, in the order of the alphabet.
+    """
 
     verdict: Verdict
     code: str | None = None
     level: Level | None = None
     reason: str | None = None
+    codes: tuple[str, ...] = ()
 
 
 HELD_FILE_ERRORS = {
@@ -150,13 +159,16 @@ def judge_delivery(facts: FileFacts, history: History, settings: FeedSettings = 
         return Judgement(Verdict.REJECTED, "future_input", None, "The file says that it was made in the future.")
     if facts.file_error:
         reason = f"{HELD_FILE_ERRORS[facts.file_error]} Nothing of it counts, so it lets nobody go."
-        return Judgement(Verdict.HELD, facts.file_error, Level.HOLD, reason)
+        return Judgement(Verdict.HELD, facts.file_error, Level.HOLD, reason, (facts.file_error,))
     found = [doubt for find in _DOUBTS if (doubt := find(facts, history, settings))]
     if not found:
         return Judgement(Verdict.ACCEPTED)
     found.sort(key=lambda doubt: doubt.level is not Level.HARD_STOP)  # stable: the gravest first, else in their order
     reasons = [doubt.reason for doubt in found]
-    return Judgement(Verdict.HELD, found[0].code, found[0].level, " ".join([*reasons, tell_effect(facts.effect)]))
+    if not facts.joined_patients or facts.effect.leaves_out:  # a joined patient goes without being left out
+        reasons.append(tell_effect(facts.effect))
+    codes = tuple(sorted(doubt.code for doubt in found))
+    return Judgement(Verdict.HELD, found[0].code, found[0].level, " ".join(reasons), codes)
 
 
 def doubt_removals(facts: FileFacts, signal: str, blind: int, settings: FeedSettings) -> Doubt | None:
@@ -199,7 +211,7 @@ def _exceeds(effect: Effect, settings: FeedSettings) -> bool:
 
 def tell_effect(effect: Effect) -> str:
     """Answer in one sentence whom a file leaves out and lets go."""
-    if not max(effect.absent, effect.ended):
+    if not effect.leaves_out:
         return "It would let nobody go."
     gone = f"{effect.ended} would be let go at once" if effect.ended else "nobody would be let go yet"
     return f"Of {_count(effect.known, 'patient')} known to this feed, {effect.absent} are missing; {gone}."
@@ -335,7 +347,8 @@ def _doubt_joined(facts: FileFacts, history: History, settings: FeedSettings) ->
     n = facts.joined_patients
     if not n:
         return None
-    reason = f"{_count(n, 'changed MBI')} would join two patients of one roster, or differ from what was told before."
+    told = f"{_count(n, 'changed MBI')} would make one patient of two, or differ from what was told before."
+    reason = f"{told} Where that is wrong, a patient is removed at DPC as a former number."
     return Doubt("joined_patients", Level.HOLD, reason)
 
 

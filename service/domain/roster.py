@@ -68,26 +68,56 @@ def build_panel(
 ) -> Panel:
     """Unite the feeds: a patient is wanted while any feed claims it, ended when every feed that knew it has let go.
 
-    Of several claims the one with the newest evidence stands (feeds of one organisation never cancel one another). A
-    claim under a former MBI is one under the present MBI. A number that such a claim has led to by mistake is let go,
-    on the word that corrected it, unless something was told under that number itself.
+    Of several claims the one with the newest evidence stands (feeds of one organisation never cancel one another; what
+    one feed says of one patient, `unite_numbers` answers). Who is let go is let go under every former MBI too. A number
+    that a claim has led to by mistake is let go, on the word that corrected it, unless something was told under that
+    number itself.
     """
     wanted: dict[str, Claim] = {}
     ended: dict[str, Claim] = {}
     taken: dict[str, Claim] = {}
-    for claims in claims_by_feed.values():
-        for given in claims:
-            claim = replace(given, mbi=renames[given.mbi]) if given.mbi in renames else given
+    for claims in map(tuple, claims_by_feed.values()):
+        for claim in unite_numbers(claims, renames):
             side = ended if claim.ended else wanted
-            known = side.get(claim.mbi)
-            if known is None or _rank(claim) > _rank(known):
-                side[claim.mbi] = claim
+            side[claim.mbi] = max(claim, side.get(claim.mbi, claim), key=_rank)
+        for given in claims:
             for mbi, delivery in mistaken.get(given.mbi, {}).items():
                 taken[mbi] = replace(given, mbi=mbi, delivery=delivery, line=0, ended=True)
-    renamed = {old: new for old, new in renames.items() if new in wanted}
     let_go = {mbi: claim for mbi, claim in (taken | ended).items() if mbi not in wanted}
-    let_go |= {old: replace(wanted[new], mbi=old, ended=True) for old, new in renamed.items()}
-    return Panel(npi, wanted, let_go, renamed)
+    told = let_go | wanted
+    let_go |= {old: replace(told[new], mbi=old, ended=True) for old, new in renames.items() if new in told}
+    return Panel(npi, wanted, let_go, {old: new for old, new in renames.items() if new in wanted})
+
+
+def unite_numbers(claims: Iterable[Claim], renames: Renames) -> Iterator[Claim]:
+    """Yield one feed's word on each patient, under the present MBI.
+
+    What holds under any number stands, and of several the newest; but a row that removed the patient under one number
+    stands against older rows under the others, as it would had the change of the number been known before.
+    """
+    by_patient: defaultdict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_patient[renames.get(claim.mbi, claim.mbi)].append(claim)
+    for mbi, told in by_patient.items():
+        claim = told[0] if len(told) == 1 else _choose_word(told)
+        yield claim if claim.mbi == mbi else replace(claim, mbi=mbi)
+
+
+def _choose_word(told: list[Claim]) -> Claim:
+    held = max((claim for claim in told if not claim.ended), key=_rank, default=None)
+    ended = [claim for claim in told if claim.ended]
+    if held is None or any(_is_by_row(claim) and _is_told_later(claim, held) for claim in ended):
+        return max(ended, key=_rank)
+    return held
+
+
+def _is_by_row(ended: Claim) -> bool:
+    """A row says it; absences that were counted of a file released late leave the line at which it lists the pair."""
+    return ended.line > 0 and ended.absences == 0
+
+
+def _is_told_later(claim: Claim, other: Claim) -> bool:
+    return (claim.evidence_at, claim.delivery) > (other.evidence_at, other.delivery)
 
 
 def resolve_renames(changes: Iterable[MbiChange]) -> dict[str, str]:
@@ -96,15 +126,19 @@ def resolve_renames(changes: Iterable[MbiChange]) -> dict[str, str]:
     Of several words on one former number the last one stands, as if the others had never been. A later change stands
     against an earlier one of another number, so that a mistake can be taken back by the opposite message.
     """
-    current: dict[str, str] = {}
-    formers: defaultdict[str, set[str]] = defaultdict(set)
-    for old, new in _choose_last(changes).items():
-        if new in current:  # whoever gets a number has it now
-            formers[current.pop(new)].discard(new)
-        moved = formers.pop(old, set()) | {old}
-        current.update(dict.fromkeys(moved, new))
-        formers[new] |= moved
-    return current
+    words = list(_choose_last(changes).items())
+    moved_by: dict[str, int] = {}  # the word that made a number a former one
+    arrived: dict[str, int] = {}  # the last word by which anybody got a number
+    following: dict[int, int] = {}  # the later word that moves on everybody whom a word has moved
+    for n, (old, new) in enumerate(words):
+        moved_by.pop(new, None)  # whoever gets a number has it now
+        for number in {old, new} & arrived.keys():
+            following[arrived.pop(number)] = n
+        moved_by[old] = arrived[new] = n
+    present = [new for _, new in words]
+    for n in sorted(following, reverse=True):  # a following word is a later one, so that it has been followed already
+        present[n] = present[following[n]]
+    return {old: present[n] for old, n in moved_by.items()}
 
 
 def find_mistaken(changes: Iterable[MbiChange]) -> dict[str, dict[str, int]]:
@@ -115,16 +149,18 @@ def find_mistaken(changes: Iterable[MbiChange]) -> dict[str, dict[str, int]]:
     """
     changes = list(changes)
     current = resolve_renames(changes)
-    told: dict[str, str] = {}
+    onward: dict[str, set[str]] = {}
+    back: defaultdict[str, set[str]] = defaultdict(set)
     mistaken: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for change in changes:
-        wrong = told.get(change.former, change.new)
+        (wrong,) = onward.get(change.former, {change.new})
         if wrong != change.new:
-            led_here = set(_follow(change.former, _turn_round(told)))
-            wrongly = dict.fromkeys(_follow(wrong, {old: {new} for old, new in told.items()}), change.delivery)
-            for mbi in led_here:
+            wrongly = dict.fromkeys(_follow(wrong, onward), change.delivery)
+            for mbi in _follow(change.former, back):
                 mistaken[mbi].update(wrongly)
-        told[change.former] = change.new
+            back[wrong].discard(change.former)
+        onward[change.former] = {change.new}
+        back[change.new].add(change.former)
     return {
         mbi: others
         for mbi, found in mistaken.items()
@@ -140,13 +176,6 @@ def _choose_last(changes: Iterable[MbiChange]) -> dict[str, str]:
             last.pop(change.former, None)
             last[change.former] = change.new
     return last
-
-
-def _turn_round(told: Renames) -> dict[str, set[str]]:
-    formers: defaultdict[str, set[str]] = defaultdict(set)
-    for old, new in told.items():
-        formers[new].add(old)
-    return formers
 
 
 def _follow(start: str, ways: Mapping[str, set[str]]) -> Iterator[str]:

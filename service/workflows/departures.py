@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -37,18 +37,19 @@ def list_departures(opened: Reading, folded: Iterable[FoldedPanel]) -> Departure
     return Departures(np.concatenate(npis), np.concatenate(codes), np.concatenate(at_once))
 
 
-def fingerprint_departures(opened: Reading, rule: str, found: Departures) -> str:
-    """Answer the SHA-256 to which a person's decision about a delivery is bound: the file, the doubt, and who goes.
+def fingerprint_departures(opened: Reading, rule: str, found: Departures, doubts: Sequence[str] = ()) -> str:
+    """Answer the SHA-256 to which a person's decision about a delivery is bound: the file, the doubts, and who goes.
 
-    Patients stand in it as keyed tokens, as in the fingerprint of a plan: everybody sees it, and an MBI could be
-    guessed.
+    `doubts` are the codes of all doubts about a file that is held whole; `rule` is the gravest. Patients stand in it as
+    keyed tokens, as in the fingerprint of a plan: everybody sees it, and an MBI could be guessed.
     """
     leaving = found.choose(found.at_once)
     tokens = defaultdict(list)
     for npi, code in zip(leaving.npi.tolist(), leaving.mbi.tolist(), strict=True):
         tokens[f"{npi:010d}"].append(opened.keys.conceal(unpack_mbi(code)))
     lets_go = {npi: sorted(theirs) for npi, theirs in tokens.items()}
-    return digest_json({"delivery": opened.delivery.sha256, "rule": rule, "lets_go": lets_go})
+    told = {"doubts": list(doubts)} if doubts else {}
+    return digest_json({"delivery": opened.delivery.sha256, "rule": rule, "lets_go": lets_go, **told})
 
 
 def find_newer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 from service.domain.canonical import write_time
@@ -15,25 +16,36 @@ from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
 from service.storage.plans import Hold
 from service.storage.rows import in_batches
-from service.storage.sketches import mark_patients, save_sketch
+from service.storage.sketches import save_sketch
 from service.workflows.conflicts import close_conflicts
 from service.workflows.deliveries import DeliveryView, iter_waiting, view_delivery
 from service.workflows.departures import find_basis
 from service.workflows.fold import fold_claims
 from service.workflows.identities import record_renames, save_people
 from service.workflows.judge import Weighed, is_sequence_taken, weigh_delivery
-from service.workflows.questions import Again, close_older_questions, find_change, open_question, open_removal_question
+from service.workflows.questions import (
+    Again,
+    close_older_questions,
+    find_change,
+    find_gravest,
+    look_up_cost,
+    open_question,
+    open_removal_question,
+)
 from service.workflows.reading import Reading, digest_settings, open_delivery
 from service.workflows.record import record_fact
-from service.workflows.taking import take_feed
+from service.workflows.taking import take_changes, take_feed
 
 FINDINGS_PER_STATEMENT = 5_000
+_MEANWHILE = "Something else was recorded at the same moment."
+_LOOK_AGAIN = "Look again, and decide once more."
 
 
 def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> DeliveryView:
     """Read, judge and, when nothing speaks against it, fold one delivery in the state `received`.
 
-    1. Take the feed for ourselves, so that two processes never fold a delivery twice or in another order.
+    1. Take the feed for ourselves, so that two processes never fold a delivery twice or in another order; and changed
+       MBIs of the organisation when it tells any.
     2. Unseal the file in memory and read it into columns with findings.
     3. Judge the file by its counts, times, history and effect: accepted, held or rejected; and whether it may let go.
     4. When it is accepted, keep the people it names.
@@ -41,13 +53,17 @@ def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Deli
 
     Raises Busy when somebody else reads it, WrongState when it has been read already.
     """
-    with take_feed(rt, organization_id, delivery_id) as taken:
+    with ExitStack() as kept:
+        taken = kept.enter_context(take_feed(rt, organization_id, delivery_id))
         opened = open_delivery(rt, organization_id, delivery_id)
+        taken = kept.enter_context(take_changes(taken, opened.reading.mbi_changes))
         taken.keep()
         if opened.delivery.state != "received":
             raise WrongState(f"The delivery is {opened.delivery.state} already.")
         with rt.database.read() as connection:
             weighed = weigh_delivery(connection, organization_id, opened)
+            if weighed.judgement.verdict is Verdict.HELD:
+                weighed = look_up_cost(rt, connection, organization_id, opened, weighed)
         if weighed.judgement.verdict is Verdict.ACCEPTED:
             conflicts = save_people(rt, organization_id, opened, taken)
             findings = insert_findings(opened.reading.findings, conflicts)
@@ -85,14 +101,14 @@ def keep_people(rt: Runtime, organization_id: str, again: Again) -> Again:
     return replace(again, opened=replace(again.opened, conflicts=conflicts))
 
 
-def fold_released(rt: Runtime, connection: Connection, organization_id: str, opened: Reading, hold: Hold) -> None:
+def fold_released(rt: Runtime, connection: Connection, organization_id: str, again: Again, hold: Hold) -> None:
     """Fold a delivery that people have released, in the transaction of their decision.
 
     A doubt about whom it leaves out is another question, and waits for another decision; so does whom it lets go, when
     that is not exactly who was shown. What its people contradict was not known when its findings were kept, and comes
-    after them.
+    after them. Raises Busy when something else is doubted than a moment before.
     """
-    delivery = opened.delivery
+    opened, delivery = again.opened, again.opened.delivery
     if opened.conflicts:
         n = delivery.error_count + delivery.warning_count
         late = [deliveries.Finding(n + k, c.position, c.code, c.severity) for k, c in enumerate(opened.conflicts)]
@@ -100,8 +116,12 @@ def fold_released(rt: Runtime, connection: Connection, organization_id: str, ope
         warnings = delivery.warning_count + len(late)
         deliveries.update_delivery(connection, organization_id, delivery.id, warning_count=warnings)
     weighed = weigh_delivery(connection, organization_id, opened)
-    weighed = replace(weighed, removals=weighed.removals or find_change(opened, weighed, hold))
-    _fold(rt, connection, organization_id, opened, weighed)
+    if not set(weighed.judgement.codes) <= set(again.doubts):
+        raise Busy(_MEANWHILE, next_action=_LOOK_AGAIN)
+    removals = weighed.removals or find_change(opened, weighed, hold, again.shown)
+    if removals:
+        removals = replace(removals, level=find_gravest(weighed, hold))
+    _fold(rt, connection, organization_id, opened, replace(weighed, removals=removals))
 
 
 def fold_removals(rt: Runtime, connection: Connection, organization_id: str, again: Again) -> None:
@@ -112,7 +132,7 @@ def fold_removals(rt: Runtime, connection: Connection, organization_id: str, aga
     """
     opened, now, delivery_id = again.opened, rt.now(), again.opened.delivery.id
     if again.basis != find_basis(connection, organization_id, opened.feed.id):
-        raise Busy("Something else was recorded at the same moment.", next_action="Look again, and decide once more.")
+        raise Busy(_MEANWHILE, next_action=_LOOK_AGAIN)
     deliveries.update_delivery(connection, organization_id, delivery_id, removals_reason=None)
     last = deliveries.find_last_folded(connection, organization_id, opened.feed.id, n=1)
     kept = {effect.npi: effect for effect in deliveries.find_effects(connection, organization_id, delivery_id)}
@@ -206,11 +226,11 @@ def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Rea
     close_conflicts(connection, organization_id, feed.id, now=now)
     if len(opened.reading.present):
         replaces = opened.is_snapshot and feed.scope == "organization"
-        marks = mark_patients(keys, opened.reading.present.mbi)
-        save_sketch(connection, organization_id, feed.id, marks, replaces=replaces)
+        save_sketch(connection, organization_id, feed.id, weighed.marks, replaces=replaces)
         close_older_questions(connection, organization_id, opened)
     if weighed.removals:
-        open_removal_question(rt, connection, organization_id, opened, weighed, weighed.removals)
+        asked = look_up_cost(rt, connection, organization_id, opened, weighed)  # whom it lists rests on it by now
+        open_removal_question(rt, connection, organization_id, opened, asked, weighed.removals)
 
 
 def _number_findings(opened: Reading) -> Iterator[deliveries.Finding]:

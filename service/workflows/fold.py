@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.identifiers import pack_mbi
 from service.domain.intake import Effect
 from service.domain.roster import resolve_renames
 from service.rosters.reading import ALL_PRACTITIONERS, Columns
@@ -26,6 +25,7 @@ from service.storage.panels.folding import (
     fold_columns,
     fold_redelivered,
     list_once,
+    pack_renames,
     rename_claims,
     rename_codes,
     unite_listed,
@@ -217,9 +217,7 @@ def _supersede(connection: Connection, organization_id: str, opened: Reading, re
 def _load_renames(connection: Connection, organization_id: str, opened: Reading) -> RenamedCodes:
     changes, number = opened.reading.mbi_changes, opened.delivery.number
     told = find_renames(connection, opened.keys, organization_id, told=changes, delivery=number)
-    current = sorted((pack_mbi(former), pack_mbi(present)) for former, present in resolve_renames(told).items())
-    pairs = np.array(current, np.uint64).reshape(-1, 2)
-    return RenamedCodes(pairs[:, 0], pairs[:, 1])
+    return pack_renames(resolve_renames(told))
 
 
 def _find_gone(known: Iterable[ClaimPanel], number: int, renames: RenamedCodes) -> NDArray[np.uint64]:

@@ -18,10 +18,10 @@ from service.storage import deliveries, plans
 from service.storage.connection import Connection
 from service.storage.plans import Hold, HoldDecision
 from service.workflows.digest import fold_released, fold_removals, keep_people
-from service.workflows.questions import Again, ask_again, close_question, keep_everybody
+from service.workflows.questions import Again, ask_again, check_doubts, close_question, keep_everybody
 from service.workflows.reading import digest_settings, open_delivery
 from service.workflows.record import record_fact
-from service.workflows.taking import take_feed
+from service.workflows.taking import take_changes, take_feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,8 @@ def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Act
     if len(others | {actor.name}) < Level(hold.level).people_needed:
         return None
     taken = kept.enter_context(take_feed(rt, organization_id, delivery.id))
-    again = Again(open_delivery(rt, organization_id, delivery.id), taken)
+    opened = open_delivery(rt, organization_id, delivery.id)
+    again = Again(opened, kept.enter_context(take_changes(taken, opened.reading.mbi_changes)))
     if delivery.settings_digest not in (None, digest_settings(again.opened.feed)):
         raise WrongState(
             "The files of this feed are read otherwise now than when this one was judged.",
@@ -238,7 +239,7 @@ def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Act
         )
     if hold.rule in REMOVAL_RULES:
         return replace(again, basis=ask_again(rt, organization_id, again, hold))
-    return keep_people(rt, organization_id, again)
+    return keep_people(rt, organization_id, check_doubts(rt, organization_id, again, hold))
 
 
 def _decide_delivery(
@@ -270,4 +271,4 @@ def _decide_delivery(
         decided_reason=reason.strip(),
     )
     if again:
-        fold_released(rt, connection, organization_id, again.opened, hold)
+        fold_released(rt, connection, organization_id, again, hold)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Set
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import reduce
 
 import numpy as np
 
-from service.domain.identifiers import pack_mbi
 from service.domain.intake import (
     MANY_PRACTITIONERS,
     Doubt,
@@ -21,19 +19,16 @@ from service.domain.intake import (
     doubt_removals,
     judge_delivery,
 )
-from service.domain.roster import Renames, resolve_renames
 from service.rosters.findings import count_codes, count_errors
 from service.rosters.reading import ALL_PRACTITIONERS, RosterReading
 from service.storage import deliveries, practitioners
 from service.storage.connection import Connection
 from service.storage.deliveries import DeliveryEffect, Departures
-from service.storage.panels import load_claims
-from service.storage.patients import find_patients_by_mbi
-from service.storage.renames import find_renames
-from service.storage.sketches import count_shared, mark_patients
+from service.storage.sketches import Marks, count_shared, mark_patients
 from service.workflows.departures import list_departures
 from service.workflows.fold import build_effect, fold_panels
-from service.workflows.reading import Reading, digest_settings
+from service.workflows.joining import count_joined
+from service.workflows.reading import Reading
 
 _LAST_DELIVERIES = 5
 DIFFERING = "demographics_differ"
@@ -43,7 +38,9 @@ DIFFERING = "demographics_differ"
 class Weighed:
     """A delivery's verdict; why it may let nobody go yet, None when it may; and what it does if all of it counts.
 
-    `departures` are the very patients whom it would let go.
+    `departures` are the very patients whom it would let go, `marks` stand in a sketch for those whom it lists.
+    `costs_from` is when the first attribution lapses while its question waits; None when none does, or nobody has
+    looked yet.
     """
 
     judgement: Judgement
@@ -51,6 +48,8 @@ class Weighed:
     effects: list[DeliveryEffect]
     total: Effect
     departures: Departures
+    marks: Marks
+    costs_from: datetime | None = None
 
     @property
     def removals_count(self) -> bool:
@@ -63,11 +62,12 @@ def weigh_delivery(connection: Connection, organization_id: str, opened: Reading
     reading, settings = opened.reading, opened.settings
     folded = list(fold_panels(connection, organization_id, opened, removals_count=True))
     total = reduce(Effect.__add__, (panel.effect for panel in folded), Effect())
-    facts = _gather_facts(connection, organization_id, opened, total)
+    marks = mark_patients(opened.keys, np.unique(reading.present.mbi))
+    facts = _gather_facts(connection, organization_id, opened, total, marks)
     judgement = judge_delivery(facts, load_history(connection, organization_id, opened), settings)
     removals = doubt_removals(facts, reading.mode_signal, reading.blind_errors, settings)
     effects = [build_effect(opened.delivery, panel) for panel in folded]
-    return Weighed(judgement, removals, effects, total, list_departures(opened, folded))
+    return Weighed(judgement, removals, effects, total, list_departures(opened, folded), marks)
 
 
 def describe_file(opened: Reading, total: Effect) -> FileFacts:
@@ -95,17 +95,18 @@ def describe_file(opened: Reading, total: Effect) -> FileFacts:
     )
 
 
-def _gather_facts(connection: Connection, organization_id: str, opened: Reading, total: Effect) -> FileFacts:
+def _gather_facts(
+    connection: Connection, organization_id: str, opened: Reading, total: Effect, marks: Marks
+) -> FileFacts:
     shared = 0
     if not opened.settings.shares_patients:
-        marks = mark_patients(opened.keys, np.unique(opened.reading.present.mbi))
         shared = count_shared(connection, organization_id, opened.feed.environment, marks)
     return replace(
         describe_file(opened, total),
         sequence_taken=is_sequence_taken(connection, organization_id, opened),
         refused_before=_was_refused(connection, organization_id, opened),
         shared_patients=shared,
-        joined_patients=_count_joined(connection, organization_id, opened),
+        joined_patients=count_joined(connection, organization_id, opened),
         unknown_npis=_find_unknown(connection, organization_id, opened, _list_npis(opened.reading)),
     )
 
@@ -128,10 +129,10 @@ def load_history(connection: Connection, organization_id: str, opened: Reading) 
 
 
 def _was_refused(connection: Connection, organization_id: str, opened: Reading) -> bool:
-    """Answer whether a person's last word on these bytes was no, while they said the same as they say now."""
+    """Answer whether a person's last word on these bytes was no, however they were read then."""
     one = opened.delivery
     last = deliveries.find_last_decided(connection, organization_id, one.feed_id, one.sha256, one.number)
-    return last is not None and last.is_refused and last.settings_digest in (None, digest_settings(opened.feed))
+    return last is not None and last.is_refused
 
 
 def is_sequence_taken(connection: Connection, organization_id: str, opened: Reading) -> bool:
@@ -140,49 +141,6 @@ def is_sequence_taken(connection: Connection, organization_id: str, opened: Read
         return False
     known = deliveries.find_by_sequence(connection, organization_id, opened.feed.id, opened.sequence)
     return known is not None and known.id != opened.delivery.id
-
-
-def _count_joined(connection: Connection, organization_id: str, opened: Reading) -> int:
-    """Count the changed MBIs that would join patients of one delivery, or contradict what was told of either number."""
-    if not opened.reading.mbi_changes:
-        return 0
-    current = resolve_renames(find_renames(connection, opened.keys, organization_id))
-    told = {pair for pair in opened.reading.mbi_changes if current.get(pair[0]) != pair[1]}
-    # A number that was somebody's before is nobody else's now, unless the change is only taken back.
-    otherwise = {pair for pair in told if pair[0] in current or current.get(pair[1], pair[0]) != pair[0]}
-    known = find_patients_by_mbi(connection, opened.keys, organization_id, {mbi for pair in told for mbi in pair})
-    both = [(old, new) for old, new in told - otherwise if old in known and new in known and old != new]
-    if not both:
-        return len(otherwise)
-    numbers = _group_numbers(current)
-    sides = [(numbers.get(old, {old}) - {new}, numbers.get(new, {new})) for old, new in both]
-    asked = {mbi for former, new in sides for mbi in former | new}
-    listed = _find_listing(connection, organization_id, opened, asked)
-    rosters = [[{n for mbi in side for n in listed[mbi]} for side in pair] for pair in sides]
-    return len(otherwise) + sum(not former.isdisjoint(new) for former, new in rosters)
-
-
-def _group_numbers(current: Renames) -> dict[str, set[str]]:
-    """Answer all numbers of each patient who has had another one, by the present one."""
-    numbers: defaultdict[str, set[str]] = defaultdict(set)
-    for former, present in current.items():
-        numbers[present] |= {former, present}
-    return numbers
-
-
-def _find_listing(
-    connection: Connection, organization_id: str, opened: Reading, asked: Set[str]
-) -> defaultdict[str, set[int]]:
-    """Answer the deliveries on which claims under these numbers rest."""
-    listed: defaultdict[str, set[int]] = defaultdict(set)
-    codes = {pack_mbi(mbi): mbi for mbi in asked}
-    sought = np.array(sorted(codes), np.uint64)
-    for panel in load_claims(connection, opened.keys, organization_id):
-        is_asked = np.isin(panel.columns.mbi, sought) & ~panel.columns.ended
-        pairs = zip(panel.columns.mbi[is_asked].tolist(), panel.columns.delivery[is_asked].tolist(), strict=True)
-        for code, delivery in pairs:
-            listed[codes[code]].add(delivery)
-    return listed
 
 
 def _count_odd(reading: RosterReading) -> int:

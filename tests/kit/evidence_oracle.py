@@ -16,11 +16,16 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Accepted:
-    """A file that counts: from when its evidence is, and whom it lists."""
+    """A file that counts: from when its evidence is, whom it lists, and whom it removes by name."""
 
     serial: int
     evidence_at: datetime
     pairs: frozenset[Pair]
+    feed: str = ""
+    removed: frozenset[Pair] = frozenset()
+
+    def is_later(self, other: Accepted) -> bool:
+        return (self.evidence_at, self.serial) > (other.evidence_at, other.serial)
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,25 @@ class Oracle:
         while former := {old for old, new in self.renamed if new in names} - names:
             names |= former
         support = [a for a in self.accepted if now - a.evidence_at <= FRESH]
-        assert any((npi, name) in a.pairs for a in support for name in names), "attested without evidence"
+        listing = [(a, name) for a in support for name in names if (npi, name) in a.pairs]
+        assert listing, "attested without evidence"
+        assert not all(self._is_removed_since(a, npi, name) for a, name in listing), "attested although removed"
         self.reached["attested"] += 1
         self.reached["attested under a new number"] += not any(pair in a.pairs for a in support)
+
+    def _is_removed_since(self, listing: Accepted, npi: str, name: str) -> bool:
+        """Answer whether the same feed has removed the patient since, under this number or one that is surely theirs.
+
+        Surely theirs are two numbers of one change that occur in no other.
+        """
+        words = Counter(number for pair in self.renamed for number in pair)
+        twins = {
+            number for pair in self.renamed if name in pair for number in pair if words[pair[0]] == words[pair[1]] == 1
+        }
+        since = [a for a in self.accepted if a.feed == listing.feed and a.is_later(listing)]
+        removed = {number for number in twins | {name} for a in since if (npi, number) in a.removed}
+        self.reached["removed under another number"] += bool(removed - {name})
+        return bool(removed)
 
     def check_removals(self, pairs: Iterable[Pair], active: Counter[str], now: datetime) -> None:
         """Assert that these are ours, and that as many people as it takes let exactly these go.

@@ -123,6 +123,15 @@ class Practice(RuleBasedStateMachine):
         """A few who came, a few who went, and now and then a new number."""
         self.deliver("changes", {NPIS[0]: listed}, removed, frozenset(), 0, None, told)
 
+    @rule(former=st.sampled_from(MBIS[10:]), new=st.sampled_from(SPARE[1:]))
+    def remove_before_the_change_is_told(self, former: str, new: str) -> None:
+        """Somebody goes under a number of which nobody knows yet whose it is."""
+        npi, nobody = NPIS[0], frozenset[str]()
+        self.deliver("changes", {npi: frozenset({former})}, {}, nobody, 0, None, [])
+        self.deliver("changes", {}, {npi: frozenset({new})}, nobody, 0, None, [])
+        self.deliver("changes", {npi: nobody}, {}, nobody, 0, None, [(former, new)])
+        self.live_through_a_night([], 0)
+
     @precondition(lambda self: any(feed.accepted for feed in self.feeds.values()))
     @rule(name=st.sampled_from(["ehr", "clinic"]), listed=LISTED, twice=st.booleans())
     def send_again(self, name: str, listed: dict[str, frozenset[str]], twice: bool) -> None:
@@ -224,7 +233,9 @@ class Practice(RuleBasedStateMachine):
             feed.accepted.append(file)
         feed.folded = [*(one for one in feed.folded if one is not file), file]
         pairs = frozenset((npi, mbi) for npi, mbis in file.listed.items() for mbi in mbis)
-        self.oracle.accepted.append(Accepted(file.serial, file.evidence_at, pairs))
+        counts = removals_count and not file.protected
+        removed = frozenset((npi, mbi) for npi, mbis in file.removed.items() for mbi in mbis if counts)
+        self.oracle.accepted.append(Accepted(file.serial, file.evidence_at, pairs, file.feed, removed))
 
     def fold_one(self, file: File, npi: str, *, removals_count: bool) -> tuple[Claim, ...]:
         feed = self.feeds[file.feed]

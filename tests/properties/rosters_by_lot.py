@@ -66,6 +66,6 @@ LISTED = st.one_of(
     st.fixed_dictionaries(dict.fromkeys(NPIS, MOST)),
     st.dictionaries(st.sampled_from(NPIS), st.one_of(MOST, st.frozensets(st.sampled_from(MBIS + SPARE))), min_size=1),
 )
-REMOVED = st.dictionaries(st.sampled_from(NPIS), st.frozensets(st.sampled_from(MBIS[:10]), max_size=4))
+REMOVED = st.dictionaries(st.sampled_from(NPIS), st.frozensets(st.sampled_from(MBIS[:10] + SPARE), max_size=4))
 AGES = st.sampled_from([None, None, None, None, 0, 0, 1, 3, 36])
 TOLD = st.lists(st.tuples(st.sampled_from([*MBIS[:3], SPARE[0]]), st.sampled_from([*SPARE, MBIS[0]])), max_size=1)

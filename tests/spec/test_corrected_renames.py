@@ -170,7 +170,7 @@ def test_the_wrong_number_stays_where_it_was_told_itself() -> None:
 
 def test_the_wrong_number_goes_also_of_a_patient_who_has_left() -> None:
     panel = unite((build_claim(FORMER, ended=True),), CORRECTED)
-    assert set(panel.wanted) == set() and set(panel.ended) == {RIGHT, WRONG}
+    assert set(panel.wanted) == set() and set(panel.ended) == {FORMER, RIGHT, WRONG}
 
 
 def test_the_word_of_a_feed_on_the_wrong_number_stands_before_the_correction() -> None:

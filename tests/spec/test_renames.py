@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from service.domain.change import Change, ChangeKind, PlannedPatient, read_chang
 from service.domain.guards import Exposure, hold_changes
 from service.domain.policy import GuardLimits, Policy
 from service.domain.reconcile import Observed, Reconciliation, reconcile
-from service.domain.roster import Claim, MbiChange, build_panel, resolve_renames
+from service.domain.roster import Claim, MbiChange, Panel, build_panel, resolve_renames
 from tests.spec.tables import NOW, NPIS, build_mbi
 
 GRAY = NPIS["gray"]
@@ -104,19 +105,19 @@ def find_held(kind: ChangeKind, n: int, *, is_rename: bool, active: int = 100) -
 
 @pytest.mark.parametrize("kind", [ChangeKind.ADD, ChangeKind.REMOVE])
 def test_changed_numbers_are_no_coming_and_going(kind: ChangeKind) -> None:
-    assert find_held(kind, 20, is_rename=True) == []
-    assert find_held(ChangeKind.REMOVE, 20, is_rename=False) == ["hard-stop removals-per-organization"]
+    assert find_held(kind, 5, is_rename=True, active=5) == []
+    assert find_held(ChangeKind.REMOVE, 5, is_rename=False, active=5) == ["hard-stop removals-per-group"]
 
 
 @pytest.mark.parametrize(
     ("n", "active", "held"),
     [
-        (20, 100, []),
-        (21, 100, ["hold renames-per-group"]),
-        (50, 100, ["hold renames-per-group"]),
-        (51, 100, ["hard-stop renames-per-group"]),
-        (100, 1000, []),
-        (101, 1000, ["hold renames-per-group"]),
+        (5, 100, []),
+        (6, 100, ["hold renames-per-group"]),
+        (20, 100, ["hold renames-per-group"]),
+        (21, 100, ["hard-stop renames-per-group"]),
+        (50, 1000, []),
+        (51, 1000, ["hold renames-per-group"]),
     ],
 )
 def test_many_changed_numbers_at_once_wait_for_a_person(n: int, active: int, held: list[str]) -> None:
@@ -135,3 +136,73 @@ def test_a_changed_number_is_part_of_what_is_signed() -> None:
     assert read_change(dict(write_change(change))) == change
     plain = write_change(build_change(ChangeKind.ADD, 2, is_rename=False))
     assert "rename" not in plain and write_change(change) != plain
+
+
+# What one feed says of one patient under several numbers
+
+
+def build_claim(mbi: str, delivery: int, *, ended: bool = False, line: int = 3, days: int | None = None) -> Claim:
+    at = NOW - timedelta(days=20 - (delivery if days is None else days))
+    return Claim(mbi, delivery, line, at, 0 if line or not ended else 2, ended)
+
+
+def unite(*told: Claim, clinic: Claim | None = None) -> Panel:
+    feeds = {"ehr": told} | ({"clinic": (clinic,)} if clinic else {})
+    return build_panel(GRAY, feeds, {FORMER: PRESENT})
+
+
+@pytest.mark.parametrize(
+    ("listed", "removed"),
+    [
+        (build_claim(FORMER, 5), build_claim(PRESENT, 6, ended=True)),
+        (build_claim(PRESENT, 5), build_claim(FORMER, 6, ended=True)),
+        (build_claim(FORMER, 5), build_claim(PRESENT, 6, ended=True, days=5)),
+    ],
+    ids=["the new number", "the former number", "the same second"],
+)
+def test_who_was_removed_by_name_is_not_wanted_for_an_older_row_under_another_number(
+    listed: Claim, removed: Claim
+) -> None:
+    panel = unite(listed, removed)
+    assert set(panel.wanted) == set()
+    assert {mbi: (claim.delivery, claim.line, claim.ended) for mbi, claim in panel.ended.items()} == {
+        FORMER: (6, 3, True),
+        PRESENT: (6, 3, True),
+    }
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        build_claim(PRESENT, 4, ended=True),
+        build_claim(PRESENT, 6, ended=True, days=4),
+        build_claim(PRESENT, 5, ended=True),
+        build_claim(PRESENT, 6, ended=True, line=0),
+        replace(build_claim(PRESENT, 6, ended=True), absences=2),
+    ],
+    ids=["earlier", "of an earlier date", "in the same file", "by absences", "by absences that were counted late"],
+)
+def test_a_row_stands_against_what_ended_another_number_without_a_newer_word(ended: Claim) -> None:
+    panel = unite(build_claim(FORMER, 5), ended)
+    assert set(panel.wanted) == {PRESENT}
+    assert panel.wanted[PRESENT].delivery == 5
+
+
+def test_a_feed_cancels_no_other_under_any_number() -> None:
+    panel = unite(build_claim(FORMER, 5), build_claim(PRESENT, 6, ended=True), clinic=build_claim(FORMER, 4))
+    assert panel.wanted == {PRESENT: build_claim(PRESENT, 4)}
+    assert panel.renamed == {FORMER: PRESENT}
+    assert set(unite(build_claim(FORMER, 5), clinic=build_claim(PRESENT, 6, ended=True)).wanted) == {PRESENT}
+
+
+@pytest.mark.parametrize("number", [FORMER, PRESENT], ids=["the former", "the new"])
+def test_a_patient_who_has_left_is_let_go_under_every_number(number: str) -> None:
+    panel = unite(build_claim(number, 6, ended=True), build_claim(OTHER, 5))
+    assert set(panel.ended) == {FORMER, PRESENT}
+    assert panel.ended[FORMER] == replace(panel.ended[PRESENT], mbi=FORMER)
+    assert panel.renamed == {}
+
+
+def test_at_dpc_a_patient_who_has_left_goes_under_every_number_by_ordinary_removals() -> None:
+    result = plan([build_claim(FORMER, 6, ended=True), build_claim(OTHER, 5)], hold_at_dpc(FORMER, PRESENT, OTHER))
+    assert tell(result) == [("remove", FORMER, False), ("remove", PRESENT, False)]

@@ -149,14 +149,14 @@ def test_a_first_load_is_not_held_because_the_signature_under_the_whole_plan_is_
 
 
 def test_changed_numbers_in_one_group() -> None:
-    """Renames have the limits of adds; without active patients in the Group there is no base to be a part of."""
+    """Renames have the limits of removals: a wrong one removes a patient under the former number."""
     table = read_table("""
         of   | free up to | one person up to
-        1    | 20         | 20
-        5    | 20         | 20
-        20   | 20         | 20
-        100  | 20         | 50
-        1350 | 135        | 675
+        1    | 5          | 5
+        5    | 5          | 5
+        20   | 5          | 5
+        100  | 5          | 20
+        1350 | 67         | 270
     """)
     for kind in (ChangeKind.ADD, ChangeKind.REMOVE):
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
-from practice import ADA, OPERATOR, Practice, build_mbi, write_roster
+from practice import ADA, OPERATOR, RUTH, Practice, build_mbi, write_roster
 
 from service.storage.patients import find_patients_by_mbi
 from service.workflows.deliveries import DeliveryView
 from service.workflows.desired import load_desired
-from service.workflows.feeds import add_feed
+from service.workflows.feeds import add_feed, set_feed
+from service.workflows.holds import decide_delivery
 from service.workflows.plans import load_plan_body
 
 FORMER, PRESENT = 1, 90
@@ -138,7 +140,7 @@ def test_a_change_that_is_released_late_is_not_the_last_word(told: Practice) -> 
     held = told.deliver(write_change(FORMER, 80), feed="counted")
     assert held.state == "held"
     tell_change(told)
-    told.accept(held.id)
+    told.accept_anew(held.id)
     assert list_wanted(told) == {build_mbi(n) for n in AFTER}
 
 
@@ -151,7 +153,8 @@ def test_a_number_of_somebody_else_on_the_same_roster_waits_for_a_person(told: P
 
 
 def test_a_number_that_the_roster_knew_before_the_message_does_not(told: Practice) -> None:
-    told.send_roster({ADA: AFTER, "3990000010": range(20, 26)})
+    before = write_roster({ADA: EVERYBODY, "3990000010": range(20, 26)})
+    told.deliver(before.replace(build_mbi(FORMER).encode(), build_mbi(PRESENT).encode()))
     tell_change(told)
     assert list_wanted(told) == {build_mbi(n) for n in AFTER}
 
@@ -161,3 +164,46 @@ def test_another_new_number_than_was_told_before_waits_for_a_person(told: Practi
     delivery = told.deliver(write_change(FORMER, PRESENT + 1, "M2"), feed="adt")
     assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
     assert told.deliver(write_change(PRESENT, PRESENT + 2, "M3"), feed="adt").state == "accepted"
+
+
+@pytest.mark.parametrize(
+    "changes", [[(n, PRESENT) for n in EVERYBODY], [(1, PRESENT), (PRESENT, 2)], [(1, 90), (1, 91)]]
+)
+def test_one_file_that_would_make_one_patient_of_several_waits_for_a_person(
+    told: Practice, changes: list[tuple[int, int]]
+) -> None:
+    delivery = told.deliver(write_changes(changes), feed="adt")
+    assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
+    assert "would let nobody go" not in (delivery.hold_reason or "")
+    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY}
+
+
+def test_a_second_patient_does_not_get_the_number_of_the_first(told: Practice) -> None:
+    tell_change(told, 1, PRESENT)
+    delivery = told.deliver(write_change(2, PRESENT, "M2"), feed="adt")
+    assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
+
+
+def test_patients_whom_two_feeds_describe_as_two_people_are_not_joined_unseen(told: Practice) -> None:
+    add_feed(told.rt, "lakeside", feed_id="site", mode="snapshot", actor=OPERATOR)
+    other = told.deliver(write_roster({ADA: [300]}), feed="site")
+    if other.state == "held":
+        told.accept(other.id)
+    delivery = told.deliver(write_change(300, 1), feed="adt")
+    assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
+
+
+def test_a_roster_that_describes_one_patient_as_two_waits_for_a_person(told: Practice) -> None:
+    """It lists the former and the new number, with names and birth dates of two people: the change was wrong."""
+    tell_change(told)
+    held = told.deliver(write_roster({ADA: [*EVERYBODY, PRESENT], "3990000010": range(20, 26)}))
+    assert (held.state, held.hold_code) == ("held", "joined_patients")
+
+
+def test_bytes_that_a_person_has_refused_wait_for_a_person_however_they_are_read(told: Practice) -> None:
+    body = write_roster({ADA: EVERYBODY, "3990000010": range(20, 26), "3990000028": [300]})
+    held = told.deliver(body, as_of_at=told.rt.now() - timedelta(days=3))
+    decide_delivery(told.rt, "lakeside", held.id, "reject", "not ours", RUTH)
+    set_feed(told.rt, "lakeside", "ehr", {"encoding": "utf-8"}, OPERATOR)
+    again = told.deliver(body, again=True)
+    assert again.state == "held" and "A person refused the very same file before." in (again.hold_reason or "")

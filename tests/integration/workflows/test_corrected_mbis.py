@@ -6,21 +6,34 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pytest
+from changing_mbis import (
+    FORMER,
+    NOBODY_ELSE,
+    OF_ADA,
+    OF_BRUNO,
+    RIGHT,
+    WRONG,
+    accept_change,
+    accept_roster,
+    apply_until_nothing_is_left,
+    list_claimed,
+    list_planned,
+    list_wanted,
+    name,
+    read_known,
+    send_change_rows,
+    send_roster,
+    tell_change,
+    tell_wrongly,
+)
 from practice import ADA, BRUNO, OPERATOR, RUTH, VERA, Practice, build_mbi, write_roster
 
 from service.domain.people import Actor
 from service.storage.patients import PatientIdentity, find_patients_by_mbi
-from service.workflows.deliveries import DeliveryView
-from service.workflows.desired import load_desired
 from service.workflows.effects import find_effects
 from service.workflows.explain import explain
 from service.workflows.feeds import add_feed
-from service.workflows.plans import load_plan_body
 from service.workflows.waiting import find_cost_of_silence
-
-FORMER, WRONG, RIGHT = 1, 91, 95
-OF_ADA, OF_BRUNO = [*range(1, 13)], [*range(20, 26)]
-NOBODY_ELSE = OF_ADA[1:]
 
 
 @pytest.fixture(params=["practice", "practice_on_postgresql"])
@@ -31,76 +44,6 @@ def told(request: pytest.FixtureRequest) -> Practice:
     for feed in ("adt", "changes"):
         add_feed(practice.rt, "lakeside", feed_id=feed, actor=OPERATOR)
     return practice
-
-
-def tell_change(practice: Practice, former: int, new: int, feed: str = "adt") -> DeliveryView:
-    """An HL7 v2 message: change of patient identifier list."""
-    practice.sent += 1
-    lines = [
-        f"MSH|^~\\&|EHR|CLINIC|||20260302083000||ADT^A47|C{practice.sent}|P|2.5",
-        f"PID|1||{build_mbi(new)}^^^CMS^MC",
-        f"MRG|{build_mbi(former)}^^^CMS^MC",
-    ]
-    return practice.deliver("\r".join(lines).encode(), feed=feed)
-
-
-def accept_change(practice: Practice, former: int, new: int) -> DeliveryView:
-    """A change that waits for a person is released by one."""
-    delivery = tell_change(practice, former, new)
-    assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
-    practice.accept(delivery.id)
-    return delivery
-
-
-def tell_wrongly(practice: Practice, new: int = WRONG) -> None:
-    assert tell_change(practice, FORMER, new).state == "accepted"
-
-
-def send_roster(practice: Practice, of_ada: Sequence[int], of_bruno: Sequence[int] = OF_BRUNO) -> None:
-    practice.send_roster({ADA: of_ada, BRUNO: of_bruno})
-
-
-def send_change_rows(practice: Practice, *rows: tuple[int, str]) -> None:
-    practice.sent += 1
-    lines = ["MBI,NPI,Action", *(f"{build_mbi(n)},{ADA},{action}" for n, action in rows), *[""] * practice.sent]
-    assert practice.deliver("\r\n".join(lines).encode(), feed="changes").state == "accepted"
-
-
-def list_claimed(practice: Practice) -> dict[str, tuple[set[str], set[str]]]:
-    """Who is wanted and who is let go, by practitioner."""
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        panels = load_desired(connection, keys, "lakeside")
-    return {panel.npi: (set(panel.wanted), set(panel.ended)) for panel in panels}
-
-
-def list_wanted(practice: Practice, npi: str = ADA) -> set[str]:
-    return list_claimed(practice)[npi][0]
-
-
-def name(*numbers: int) -> set[str]:
-    return {build_mbi(n) for n in numbers}
-
-
-def read_known(practice: Practice, number: int) -> PatientIdentity:
-    mbi = build_mbi(number)
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        return find_patients_by_mbi(connection, keys, "lakeside", [mbi])[mbi].identity
-
-
-def list_planned(practice: Practice) -> list[tuple[str, int, bool]]:
-    plan = practice.draw()
-    changes = load_plan_body(practice.rt, "lakeside", plan.head.id).changes if plan else ()
-    return [(c.kind.value, c.n, c.is_rename) for c in changes if c.npi]
-
-
-def apply_until_nothing_is_left(practice: Practice) -> list[tuple[str, int, bool]]:
-    planned: list[tuple[str, int, bool]] = []
-    while found := list_planned(practice):
-        planned += found
-        practice.apply_all()
-    return planned
 
 
 def test_who_came_to_a_number_by_a_mistake_alone_goes_to_the_right_one(told: Practice) -> None:
@@ -134,7 +77,7 @@ def test_a_mistake_found_while_the_former_number_stands_leaves_nobody_out(told: 
 
 def test_somebody_else_keeps_what_was_told_under_the_own_number(told: Practice) -> None:
     accept_change(told, FORMER, 2)
-    send_roster(told, OF_ADA)
+    accept_roster(told, write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + b"\r\n" * 40)
     assert list_wanted(told) == name(*NOBODY_ELSE)
     accept_change(told, FORMER, RIGHT)
     assert list_wanted(told) == name(RIGHT, *NOBODY_ELSE)
@@ -145,7 +88,7 @@ def test_somebody_else_keeps_what_was_told_under_the_own_number(told: Practice) 
 
 def test_somebody_else_is_let_go_only_where_nothing_was_told_of_them(told: Practice) -> None:
     accept_change(told, FORMER, 20)
-    send_roster(told, OF_ADA)
+    accept_roster(told, write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + b"\r\n" * 40)
     assert list_wanted(told) == name(20, *NOBODY_ELSE)
     apply_until_nothing_is_left(told)
     assert told.read_active() == {ADA: name(20, *NOBODY_ELSE), BRUNO: name(*OF_BRUNO)}
@@ -327,7 +270,7 @@ def test_who_has_an_own_description_keeps_it(told: Practice) -> None:
 def test_who_is_described_after_the_mistake_is_described_by_that_alone(told: Practice) -> None:
     tell_wrongly(told)
     row = f"{build_mbi(WRONG)},Eve,Reed,1950-05-05,F,{BRUNO}"
-    told.deliver(write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + row.encode())
+    accept_roster(told, write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + row.encode())
     eve = PatientIdentity(build_mbi(WRONG), "Eve", "Reed", date(1950, 5, 5), "female")
     assert read_known(told, WRONG) == eve
     accept_change(told, FORMER, RIGHT)
@@ -337,7 +280,7 @@ def test_who_is_described_after_the_mistake_is_described_by_that_alone(told: Pra
 def test_of_who_is_half_described_only_the_foreign_half_is_taken_back(told: Practice) -> None:
     tell_wrongly(told)
     row = f"{build_mbi(WRONG)},Eve,Reed,,,{BRUNO}"
-    told.deliver(write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + row.encode())
+    accept_roster(told, write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + row.encode())
     assert read_known(told, WRONG).family == "Reed"
     accept_change(told, FORMER, RIGHT)
     assert read_known(told, WRONG) == PatientIdentity(build_mbi(WRONG), "Eve", "Reed")
@@ -348,7 +291,7 @@ def test_a_change_that_is_not_the_last_word_describes_nobody(told: Practice) -> 
     held = tell_change(told, FORMER, 80, feed="counted")
     assert held.state == "held"
     tell_wrongly(told)
-    told.accept(held.id)
+    told.accept_anew(held.id)
     with told.rt.database.begin() as connection:
         keys = told.rt.open_keys(connection, "lakeside")
         assert find_patients_by_mbi(connection, keys, "lakeside", name(80)) == {}

@@ -89,16 +89,17 @@ def test_releasing_is_refused_when_as_many_others_would_go_by_now(impatient: Pra
 
 def test_a_held_file_that_would_let_go_others_by_now_counts_and_asks_whom(delivered: Practice) -> None:
     set_feed(delivered.rt, "lakeside", "ehr", {"absences_before_removal": 1}, OPERATOR)
-    delivery = send_short(delivered, SHORT | STRANGE)
+    delivery = delivered.deliver(write_roster(SHORT | STRANGE))
     assert (delivery.state, delivery.ended_count) == ("held", 3)
-    exchange(delivered)
+    late = delivered.rt.now() - timedelta(hours=1)
+    assert delivered.deliver(write_roster({ADA: [30, 31]}), mode="delta", as_of_at=late).state == "accepted"
     delivered.accept(delivery.id)
     assert load_delivery(delivered.rt, "lakeside", delivery.id).state == "accepted"
-    assert {build_mbi(n) for n in (30, 31, 32)} < list_wanted(delivered)
+    assert {build_mbi(n) for n in (11, 12, 25, 30, 31)} < list_wanted(delivered)
     assert "not exactly those who were shown" in find_hold(delivered).reason
-    assert list_shown(delivered, delivery.id) == write_shown(30, 31, 32)
+    assert list_shown(delivered, delivery.id) == write_shown(11, 12, 30, 31, 25)
     release(delivered)
-    assert list_wanted(delivered) == {build_mbi(n) for n in [*range(1, 13), *range(20, 26), 300]}
+    assert list_wanted(delivered) == {build_mbi(n) for n in [*range(1, 11), *range(20, 25), 300]}
 
 
 def test_looking_at_them_asks_about_whoever_it_is_by_now(impatient: Practice) -> None:
@@ -115,7 +116,7 @@ def test_looking_at_them_asks_about_whoever_it_is_by_now(impatient: Practice) ->
 
 def test_looking_at_a_held_file_keeps_its_doubt_and_tells_the_new_numbers(delivered: Practice) -> None:
     set_feed(delivered.rt, "lakeside", "ehr", {"absences_before_removal": 1}, OPERATOR)
-    delivery = send_short(delivered, SHORT | STRANGE)
+    delivery = delivered.deliver(write_roster(SHORT | STRANGE))
     asked = find_hold(delivered)
     changes = {ADA: [11, 12], BRUNO: [25]}
     delivered.deliver(write_roster(changes), mode="delta", as_of_at=delivered.rt.now() + timedelta(minutes=5))

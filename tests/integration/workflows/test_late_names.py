@@ -56,7 +56,7 @@ def read_known(practice: Practice) -> PatientIdentity:
 def test_a_file_released_late_does_not_overwrite_what_a_newer_one_told(told: Practice) -> None:
     late = hold(told, f"{MBI},Ann,Moss,1939-02-28,F", hours=-20)
     tell(told, f"{MBI},Ann,Reed,,", hours=-10)
-    told.accept(late)
+    told.accept_anew(late)
     assert read_known(told) == PatientIdentity(MBI, "Ann", "Reed", date(1939, 2, 28), "female")
 
 
@@ -64,7 +64,7 @@ def test_a_name_that_a_newer_file_only_repeated_stays(told: Practice) -> None:
     tell(told, f"{MBI},Ann,Moss,1939-02-28,F", hours=-25)
     late = hold(told, f"{MBI},Ann,Reed,1939-02-28,F", hours=-20)
     tell(told, f"{MBI},Ann,Moss,1939-02-28,F", hours=-10)
-    told.accept(late)
+    told.accept_anew(late)
     assert read_known(told).family == "Moss"
 
 
@@ -72,7 +72,7 @@ def test_a_late_file_that_is_the_last_to_tell_of_somebody_corrects_the_name(told
     tell(told, f"{MBI},Ann,Moss,1939-02-28,F", hours=-25)
     late = hold(told, f"{MBI},Ann,Reed,1939-02-28,F", hours=-20)
     tell(told, f"{build_mbi(5)},Ida,Brook,1941-01-01,F", hours=-10, mode="delta")
-    told.accept(late)
+    told.accept_anew(late)
     assert read_known(told).family == "Reed"
 
 
@@ -96,13 +96,13 @@ def test_a_correction_of_a_name_without_a_pair_stands_too(told: Practice) -> Non
     tell(told, f"{MBI},Ann,Reed,1939-02-28,F", hours=-10)
     with told.rt.database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM panel")
-    told.accept(late)
+    told.accept_anew(late)
     assert read_known(told).family == "Reed"
 
 
 def test_after_a_late_file_the_next_one_corrects_names_as_ever(told: Practice) -> None:
     late = hold(told, f"{MBI},Ann,Moss,1939-02-28,F", hours=-20)
     tell(told, f"{MBI},Ann,Reed,,", hours=-10)
-    told.accept(late)
+    told.accept_anew(late)
     tell(told, f"{MBI},Ann,Vale,,", hours=-1)
     assert read_known(told) == PatientIdentity(MBI, "Ann", "Vale", date(1939, 2, 28), "female")

@@ -143,7 +143,7 @@ def test_whom_only_a_file_released_late_lists_is_missing_from_the_newer_ones(cli
         assert build_mbi(39) not in read_states(clinic)
         clinic.pass_time(timedelta(days=1))
         send(clinic, {ADA: range(1, 11), BRUNO: range(20, 26)})
-    clinic.accept(held.id)
+    clinic.accept_anew(held.id)
     assert read_states(clinic)[build_mbi(39)] == (True, 2)
     assert read_states(clinic)[build_mbi(10)] == (False, 0)
 
@@ -159,7 +159,7 @@ def test_a_redelivery_goes_back_to_before_nothing_that_was_released_since(practi
         practice.send_roster({ADA: [1]}, mode="delta", as_of_at=find_morning(practice) - timedelta(days=1))
     send(practice, {ADA: range(1, 21)})
     practice.pass_time(timedelta(seconds=5))
-    practice.accept(held.id)
+    practice.accept_anew(held.id)
     send(practice, {ADA: range(1, 21)})
     assert read_states(practice)[build_mbi(70)][0] is False
 

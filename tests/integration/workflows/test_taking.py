@@ -20,7 +20,7 @@ from service.workflows.holds import decide_delivery
 LONGER = timedelta(minutes=6)
 """More than a feed is kept for."""
 WHILE_IT_READS, BEFORE_PEOPLE = 2, 4
-WHILE_IT_IS_READ_AGAIN, BEFORE_IT_IS_RECORDED, BEFORE_IT_COUNTS = 3, 5, 7
+WHILE_IT_IS_READ_AGAIN, BEFORE_IT_IS_RECORDED, BEFORE_IT_COUNTS = 3, 5, 8
 """How often a process has asked for the time when it asks with no transaction open."""
 BEFORE_IT_FOLDS = 7
 """The same, at the beginning of its last transaction."""
