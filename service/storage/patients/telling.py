@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, update
+from sqlalchemy import Connection, Dialect, bindparam, select, update
 
 from service.domain.demographics import is_contradiction
 from service.storage.patients.identities import PatientIdentity, write_identity
@@ -130,15 +130,17 @@ def _says_something(identity: PatientIdentity) -> bool:
 
 
 @cache
-def _select_known_sqlite(n: int) -> str:
-    places = ", ".join("?" * n)
-    columns = "mbi_index, id, identity_digest, told_by"
-    return f"SELECT {columns} FROM patient WHERE organization_id = ? AND mbi_index IN ({places})"  # noqa: S608 - marks
+def _select_known() -> Any:
+    return select(patients.c.mbi_index, patients.c.id, patients.c.identity_digest, patients.c.told_by).where(
+        patients.c.organization_id == bindparam("of_organization"),
+        patients.c.mbi_index.in_(bindparam("of_indexes", expanding=True)),
+    )
 
 
 def _find_known(connection: Connection, organization_id: str, indexes: Collection[bytes]) -> dict[bytes, _Known]:
     if connection.dialect.name == "sqlite":
-        rows = connection.exec_driver_sql(_select_known_sqlite(len(indexes)), (organization_id, *indexes))
+        named = {"of_organization": organization_id, "of_indexes": list(indexes)}
+        rows = connection.execute(_select_known(), named)
     else:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         rows = connection.exec_driver_sql(_KNOWN_POSTGRESQL, (list(indexes), organization_id))
