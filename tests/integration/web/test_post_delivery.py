@@ -136,6 +136,7 @@ def test_an_idempotency_key_with_other_bytes_is_a_conflict(stage: Stage) -> None
 
 
 def test_what_an_earlier_process_received_is_read_at_the_next_start(stage: Stage) -> None:
+    stage.settle()  # the application of the stage looks for waiting files at its own start
     waiting = receive(stage.runtime, OURS, FEED, io.BytesIO(ROSTER), Upload(), Actor.operator()).delivery
     assert waiting.state == "received"
     app = create_app(stage.runtime)

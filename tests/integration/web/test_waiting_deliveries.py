@@ -39,6 +39,7 @@ def add_broken(stage: Stage) -> list[str]:
 
 
 def test_all_of_them_are_tried_the_oldest_first(begun: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    begun.settle()  # the application of the stage looks for waiting files at its own start
     waiting = add_broken(begun)
     with caplog.at_level(logging.ERROR):
         digest_in_order(begun.runtime, OURS)
