@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,18 @@ class KeyPair:
 
     private_pem: bytes
     public_pem: str
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_on() -> Iterator[None]:
+    """No test may switch off our loggers: tests after it that read the log would see nothing, whatever happened."""
+    yield
+    known = logging.Logger.manager.loggerDict
+    ours = (one for name, one in known.items() if name.partition(".")[0] in ("service", "jobs", "schemas"))
+    off = [one for one in ours if isinstance(one, logging.Logger) and one.disabled]
+    for one in off:
+        one.disabled = False  # the tests that follow are not to blame
+    assert not off, f"switched off by this test or a fixture made for it: {[one.name for one in off]}"
 
 
 @cache
