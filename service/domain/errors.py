@@ -25,17 +25,25 @@ from __future__ import annotations
 class Refusal(Exception):
     """A rule said no; the answer says why, and what to do about it.
 
-    `message` is one sentence for people, `next_action` what to do about it, `code` for machines; neither text ever
-    holds a patient value.
+    `message` is one sentence for people, `next_action` what to do about it, `at_terminal` the same as a command for
+    whoever sits at a terminal, `code` for machines; no text ever holds a patient value.
     """
 
     code = "refused"
     default_next_action = "Read the message, correct what it names and try again."
 
-    def __init__(self, message: str, *, next_action: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_action: str | None = None,
+        code: str | None = None,
+        at_terminal: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.next_action = next_action or self.default_next_action
+        self.at_terminal = at_terminal
         if code is not None:
             self.code = code
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -11,7 +11,8 @@ from typing import Any
 
 from service.domain.canonical import Json
 from service.domain.errors import InvalidInput
-from service.domain.identifiers import Environment, is_npi, read_mbi
+from service.domain.identifiers import is_npi
+from service.domain.typed_words import check_words
 
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "iso-8859-1")
 """What a person may declare; a feed that declares nothing is read by feeds 3.2."""
@@ -35,10 +36,11 @@ class FeedSettings:
     """The settings of one feed beside its mode, scope and patience.
 
     `column_mapping` maps a role (mbi, npi ...) to the heading that a person chose, `header_hash` is the header it was
-    chosen for. `practitioners` are the NPIs that the feed may speak for, empty for all. `expected_every` is the time
-    between deliveries after which silence is an incident, None for no expectation. `expects_count` holds a delivery
-    that does not say how many rows it has. `shares_patients` says that its patients may well be on the roster of
-    another organisation (shared care, CMS's sample patients), so that this is no sign of a misdirected file.
+    chosen for, None until one is known. `practitioners` are the NPIs that the feed may speak for, empty for all.
+    `expected_every` is the time between deliveries after which silence is an incident, None for no expectation.
+    `expects_count` holds a delivery that does not say how many rows it has. `shares_patients` says that its patients
+    may well be on the roster of another organisation (shared care, CMS's sample patients), so that this is no sign of a
+    misdirected file.
     Percentages say when a delivery waits for a person (reliability S6.5); what takes two people is the same for every
     feed. `max_removals` and `max_removal_percent` bound what one delivery may let go before a person looks; without
     them the guards of the organisation decide alone.
@@ -113,10 +115,14 @@ def show_feed_settings(settings: FeedSettings) -> dict[str, Json]:
 def change_feed_settings(settings: FeedSettings, changes: Mapping[str, Any]) -> FeedSettings:
     """Answer settings with some of them changed; None puts one back to its default. Raises InvalidInput.
 
-    Without a mapping the header that it was chosen for means nothing, so it goes with it.
+    Without its mapping the header that this was chosen for means nothing, so it goes with it; another mapping may come
+    with its own, else the first file that counts tells it. Settings are kept in clear, so none may hold a patient's
+    number.
     """
+    for text in _iter_texts(changes):
+        check_words(text, "A setting of a feed")
     kept = write_feed_settings(settings)
-    if "column_mapping" in changes and not changes["column_mapping"]:
+    if "column_mapping" in changes and (changes["column_mapping"] or {}) != dict(settings.column_mapping):
         kept.pop("header_hash", None)
     stored = {name: value for name, value in {**kept, **changes}.items() if value is not None}
     return read_feed_settings(stored | dict.fromkeys(changes.keys() - set(SETTING_NAMES)))
@@ -132,6 +138,19 @@ SETTING_NAMES = tuple(item.name for item in fields(FeedSettings))
 _DEFAULTS = FeedSettings()
 _LONGEST_HEADING = 200
 _HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def _iter_texts(value: object) -> Iterator[str]:
+    """Yield every text in what was given, whatever its shape: it is looked at before anything else is."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield str(name)
+            yield from _iter_texts(one)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            yield from _iter_texts(one)
 
 
 def _list_names() -> str:
@@ -154,8 +173,6 @@ def _check_mapping(mapping: object) -> None:
     unknown = sorted(set(mapping) - set(MAPPABLE_ROLES))
     if unknown:
         raise InvalidInput(f"A column cannot be {unknown[0]}.", next_action=f"Use: {', '.join(MAPPABLE_ROLES)}.")
-    if any(read_mbi(text, environment).code is None for text in mapping.values() for environment in Environment):
-        raise InvalidInput("A patient's number is no heading.", next_action="Give the heading above the column.")
     if len({text.strip().casefold() for text in mapping.values()}) < len(mapping):
         raise InvalidInput("One column cannot be two things.", next_action="Give each role a heading of its own.")
 
@@ -168,7 +185,8 @@ def _check_header_hash(digest: object) -> None:
     if digest is not None and not (isinstance(digest, str) and _HASH.fullmatch(digest)):
         raise InvalidInput(
             "header_hash must be 64 lower-case hexadecimal digits.",
-            next_action="Choose the columns with `rollcall feed map`, which keeps the header's own.",
+            next_action="Leave it out; it is kept by itself when the columns are chosen from a file.",
+            at_terminal="Choose the columns with `rollcall feed map`, which keeps the header's own.",
         )
 
 

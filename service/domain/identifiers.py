@@ -118,6 +118,13 @@ def read_npi(raw: str, environment: Environment) -> Reading:
     return Reading(text if code is None else None, code, tuple(repairs))
 
 
+def refuse_npi(npi: Reading, organization_npi: str | None) -> Reading:
+    """Answers an NPI as it was read, refused if it is the organisation's own: no practitioner has that (feeds 2.3)."""
+    if organization_npi is None or npi.value != organization_npi:
+        return npi
+    return Reading(None, "provider_is_org", npi.repairs)
+
+
 def find_npi_fault(text: str, environment: Environment) -> str | None:
     """Answers what is wrong with an NPI in canonical form, None if nothing is."""
     if not text or text.upper() in PLACEHOLDERS:

@@ -10,6 +10,7 @@ from statistics import median
 
 from service.domain.feeds import FeedSettings
 from service.domain.guards import Level
+from service.domain.series import find_missing, is_stale
 
 
 class Verdict(StrEnum):
@@ -25,7 +26,8 @@ class Effect:
     """What a file does to the claims of its feed about one practitioner, or about all of them together.
 
     `known` patients were claimed before, `listed` are in the file, `added` of them are new; `absent` were claimed and
-    are missing now, `ended` would be let go at once: by an explicit removal, or because they were absent before.
+    are missing now, `ended` would be let go by the feed at once: by an explicit removal, or because they were absent
+    before. Of these `staying` are listed by another feed too, so that the organisation goes on to claim them.
     """
 
     known: int = 0
@@ -33,6 +35,7 @@ class Effect:
     added: int = 0
     absent: int = 0
     ended: int = 0
+    staying: int = 0
 
     def __add__(self, other: Effect) -> Effect:
         return Effect(
@@ -41,7 +44,13 @@ class Effect:
             self.added + other.added,
             self.absent + other.absent,
             self.ended + other.ended,
+            self.staying + other.staying,
         )
+
+    @property
+    def gone(self) -> int:
+        """How many the organisation would no longer claim."""
+        return self.ended - self.staying
 
     @property
     def leaves_out(self) -> bool:
@@ -53,12 +62,14 @@ class Effect:
 class FileFacts:
     """What the guards look at: counts and times of one file, nothing about any patient.
 
-    `sequence_taken` says that another delivery has the number, `refused_before` that a person said no to the very same
-    bytes; `odd_patients` have rows that differ, or more than five practitioners; `unknown_npis` are practitioners whom
-    the organisation has never named; `shared_patients` is the estimated number of patients who are also on the roster
+    `sent_count` is the count that came with the file and not in it; of the errors `foreign_rows` can be read, but name
+    no practitioner for whom the feed speaks. `sequence_taken` says that another delivery has the number,
+    `refused_before` that a person said no to the very same bytes; `odd_patients` have rows that differ, or more than
+    five practitioners; `unknown_npis` are practitioners whom the organisation has never named; `shared_patients` is the
+    estimated number of patients who are also on the roster
     of the one other organisation that has most of them; `joined_patients` would be one with another patient by a
-    changed MBI although one file lists them both, have another new MBI than was told before, or get one that was
-    somebody else's.
+    changed MBI although one file lists them both or they are described as two people, have another new MBI than was
+    told before, or get one that was somebody else's.
     """
 
     file_error: str | None
@@ -70,6 +81,8 @@ class FileFacts:
     as_of_at: datetime | None
     is_snapshot: bool
     declared_count: int | None = None
+    sent_count: int | None = None
+    foreign_rows: int = 0
     sequence: str | None = None
     sequence_taken: bool = False
     refused_before: bool = False
@@ -86,12 +99,14 @@ class FileFacts:
 class History:
     """Earlier accepted deliveries of the same feed, newest first: snapshot row counts, newest as-of time, sequences.
 
-    `declares_count` says that every one of them stated its number of rows.
+    `declares_count` says that every one of them stated its number of rows. `arrived` are the sequences of all other
+    files of the feed, whatever became of them: what waits for a person, or was refused, is not missing.
     """
 
     row_counts: Sequence[int] = ()
     last_as_of_at: datetime | None = None
     sequences: Sequence[str] = ()
+    arrived: Sequence[str] = ()
     declares_count: bool = False
 
 
@@ -120,7 +135,7 @@ class Judgement:
 
 HELD_FILE_ERRORS = {
     "truncated": "The file ends in the middle of a row, so part of it is missing.",
-    "count_mismatch": "The number of rows differs from the count that the file itself declares.",
+    "count_mismatch": "The number of rows differs from the count that is stated for them.",
     "stale_input": "The file is older than one that was already accepted from this feed.",
     "header_changed": "The headings differ from those that the feed's column mapping was made for.",
 }
@@ -158,7 +173,7 @@ def judge_delivery(facts: FileFacts, history: History, settings: FeedSettings = 
     if facts.as_of_at and facts.as_of_at - facts.received_at > AHEAD:
         return Judgement(Verdict.REJECTED, "future_input", None, "The file says that it was made in the future.")
     if facts.file_error:
-        reason = f"{HELD_FILE_ERRORS[facts.file_error]} Nothing of it counts, so it lets nobody go."
+        reason = f"{_tell_file_error(facts, facts.file_error)} Nothing of it counts, so it lets nobody go."
         return Judgement(Verdict.HELD, facts.file_error, Level.HOLD, reason, (facts.file_error,))
     found = [doubt for find in _DOUBTS if (doubt := find(facts, history, settings))]
     if not found:
@@ -171,50 +186,31 @@ def judge_delivery(facts: FileFacts, history: History, settings: FeedSettings = 
     return Judgement(Verdict.HELD, found[0].code, found[0].level, " ".join(reasons), codes)
 
 
-def doubt_removals(facts: FileFacts, signal: str, blind: int, settings: FeedSettings) -> Doubt | None:
-    """Answer why an accepted file lets nobody go until a person says so, None when nothing speaks against it.
-
-    `signal` is what the file says of itself (feeds 7.2), `blind` counts its rows of which nobody knows whom they are
-    about: one of them may be any patient who seems absent. Nothing is suspended where nothing would be removed.
-    """
-    effect = facts.effect
-    n = max(effect.absent, effect.ended)
-    if n == 0:
-        return None
-    told = f"Nobody was let go. {tell_effect(effect)}"
-    if blind:
-        return Doubt("blind_errors", Level.HOLD, f"{_count(blind, 'row')} could be about anybody. {told}")
-    if facts.is_snapshot and signal in ("delta", "partial"):
-        return Doubt(
-            "partial_input", Level.HOLD, f"The file says of itself that it is not everybody ({signal}). {told}"
-        )
-    if _exceeds(effect, settings):
-        return Doubt("many_removals", Level.HOLD, f"The file removes more than this feed may by itself. {told}")
-    return None
-
-
-def doubt_change(effect: Effect, level: Level) -> Doubt:
-    """Answer why a released file lets nobody go yet: by now it would let go others than whoever released it was shown.
-
-    Other files, or another setting of the feed, have come between.
-    """
-    now = "By now the patients whom the file lets go are not exactly those who were shown. Nobody was let go."
-    return Doubt("many_removals", level, f"{now} {tell_effect(effect)}")
-
-
-def _exceeds(effect: Effect, settings: FeedSettings) -> bool:
-    if settings.max_removals is not None and effect.ended > settings.max_removals:
-        return True
-    percent = settings.max_removal_percent
-    return percent is not None and effect.ended > FLOOR and 100 * effect.ended > percent * effect.known
+def _tell_file_error(facts: FileFacts, code: str) -> str:
+    if code == "count_mismatch" and facts.data_rows and facts.sent_count not in (None, facts.data_rows):
+        had = count_of(facts.data_rows, "row")
+        return f"The file has {had}, but the count that was sent with it is {facts.sent_count}."
+    return HELD_FILE_ERRORS[code]
 
 
 def tell_effect(effect: Effect) -> str:
-    """Answer in one sentence whom a file leaves out and lets go."""
+    """Answer in one sentence whom a file leaves out, whom the organisation would let go for it, and who stays."""
     if not effect.leaves_out:
         return "It would let nobody go."
-    gone = f"{effect.ended} would be let go at once" if effect.ended else "nobody would be let go yet"
-    return f"Of {_count(effect.known, 'patient')} known to this feed, {effect.absent} are missing; {gone}."
+    known = f"Of {count_of(effect.known, 'known patient')} of the practitioners whom the file covers"
+    missing = f"{effect.absent} {'is' if effect.absent == 1 else 'are'} missing"
+    return f"{known}, {missing}; {_tell_gone(effect)}."
+
+
+def _tell_gone(effect: Effect) -> str:
+    if not effect.ended:
+        return "nobody would be let go yet"
+    gone = f"{effect.gone} would be let go at once" if effect.gone else "nobody would be let go"
+    if not effect.staying:
+        return gone
+    stay, them = ("stays", "that one") if effect.staying == 1 else ("stay", "them")
+    stay = f"{effect.staying} {stay} because another feed still lists {them}"
+    return f"{gone}, and {stay}" if effect.gone else f"{gone}: {stay}"
 
 
 def _doubt_order(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
@@ -223,15 +219,16 @@ def _doubt_order(facts: FileFacts, history: History, settings: FeedSettings) -> 
         return Doubt("sequence_repeats", Level.HOLD, "Another file of this feed has the same number.")
     if facts.as_of_at and history.last_as_of_at and facts.as_of_at < history.last_as_of_at:
         return Doubt("stale_input", Level.HOLD, HELD_FILE_ERRORS["stale_input"])
-    numbers = [int(text) for text in history.sequences if text.isdecimal()]
-    if facts.sequence is None or not facts.sequence.isdecimal() or not numbers:
-        return None
-    number, last = int(facts.sequence), numbers[0]
-    if number < last:
+    if is_stale(facts.sequence, history.sequences):
         return Doubt("stale_input", Level.HOLD, HELD_FILE_ERRORS["stale_input"])
-    if len(numbers) > 1 and last == numbers[1] + 1 and number > last + 1:
-        return Doubt("sequence_gap", Level.HOLD, f"The last file had the number {last}, this one has {number}.")
-    return None
+    missing = find_missing(facts.sequence, history.sequences, history.arrived)
+    if missing is None:
+        return None
+    first, last = missing
+    named = (
+        f"No file with the number {first} has" if first == last else f"No files with the numbers {first} to {last} have"
+    )
+    return Doubt("sequence_gap", Level.HOLD, f"{named} arrived before this one, which has {facts.sequence}.")
 
 
 def _doubt_refused(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
@@ -267,7 +264,7 @@ def _doubt_count(facts: FileFacts, history: History, settings: FeedSettings) -> 
 
 def _doubt_rows(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
     if facts.data_rows < settings.min_rows and facts.npis:  # a list of practitioners' names is no short roster
-        reason = f"The file has {_count(facts.data_rows, 'row')}; this feed never has fewer than {settings.min_rows}."
+        reason = f"The file has {count_of(facts.data_rows, 'row')}; this feed never has fewer than {settings.min_rows}."
         return Doubt("rows_down", Level.HOLD, reason)
     if not (facts.is_snapshot and history.row_counts):
         return None
@@ -276,7 +273,7 @@ def _doubt_rows(facts: FileFacts, history: History, settings: FeedSettings) -> D
     if abs(change) <= FLOOR or not usual:
         return None
     percent = 100 * change / usual
-    reason = f"The file has {_count(facts.data_rows, 'row')}; the last ones had about {usual:.0f}."
+    reason = f"The file has {count_of(facts.data_rows, 'row')}; the last ones had about {usual:.0f}."
     if percent < -settings.rows_down_percent:
         return Doubt("rows_down", _weigh(-percent, FEWER_ROWS_STOP), reason)
     if percent > settings.rows_up_percent:
@@ -292,8 +289,19 @@ def _doubt_errors(facts: FileFacts, history: History, settings: FeedSettings) ->
         return None
     if percent <= settings.rejected_percent:
         return None
-    reason = f"{facts.errors} of {facts.data_rows} rows cannot be read."
-    return Doubt("rejected_rows", _weigh(percent, REJECTED_ROWS_STOP), reason)
+    return Doubt("rejected_rows", _weigh(percent, REJECTED_ROWS_STOP), _tell_errors(facts))
+
+
+def _tell_errors(facts: FileFacts) -> str:
+    unread, of = facts.errors - facts.foreign_rows, f"of {count_of(facts.data_rows, 'row')}"
+    foreign = f"{'names' if facts.foreign_rows == 1 else 'name'} no practitioner for whom this feed speaks."
+    if not facts.foreign_rows:
+        return f"{unread} {of} cannot be read."
+    return (
+        f"{unread} {of} cannot be read, and {facts.foreign_rows} {foreign}"
+        if unread
+        else f"{facts.errors} {of} {foreign}"
+    )
 
 
 def _doubt_kept(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
@@ -305,7 +313,8 @@ def _doubt_kept(facts: FileFacts, history: History, settings: FeedSettings) -> D
     if kept >= KEPT_HOLD:
         return None
     level = Level.HARD_STOP if kept < KEPT_STOP else Level.HOLD
-    return Doubt("patients_missing", level, f"Only {known - absent} of the {known} patients known so far are in it.")
+    still = f"Only {known - absent} of the {known} patients known so far of its practitioners"
+    return Doubt("patients_missing", level, f"{still} {'is' if known - absent == 1 else 'are'} in it.")
 
 
 def _doubt_tenant(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
@@ -324,8 +333,8 @@ def _doubt_practitioners(facts: FileFacts, history: History, settings: FeedSetti
         return None
     named = ", ".join(facts.unknown_npis[:3]) + (" and others" if unknown > 3 else "")
     level = Level.HARD_STOP if unknown > FLOOR and 100 * unknown > UNKNOWN_NPIS_STOP * facts.npis else Level.HOLD
-    reason = f"{_count(unknown, 'practitioner')} in it {'was' if unknown == 1 else 'were'} never named before: {named}."
-    return Doubt("unknown_practitioners", level, reason)
+    who = f"{count_of(unknown, 'practitioner')} in it {'was' if unknown == 1 else 'were'}"
+    return Doubt("unknown_practitioners", level, f"{who} never named before: {named}.")
 
 
 def _doubt_odd(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:
@@ -347,8 +356,8 @@ def _doubt_joined(facts: FileFacts, history: History, settings: FeedSettings) ->
     n = facts.joined_patients
     if not n:
         return None
-    told = f"{_count(n, 'changed MBI')} would make one patient of two, or differ from what was told before."
-    reason = f"{told} Where that is wrong, a patient is removed at DPC as a former number."
+    told = f"{count_of(n, 'changed MBI')} would make one patient of two, or differ from what was told before."
+    reason = f"{told} Where that is wrong, a patient is removed at DPC as a former number. The findings show each."
     return Doubt("joined_patients", Level.HOLD, reason)
 
 
@@ -372,5 +381,6 @@ def _weigh(percent: float, stop: int) -> Level:
     return Level.HARD_STOP if percent > stop else Level.HOLD
 
 
-def _count(n: int, word: str) -> str:
+def count_of(n: int, word: str) -> str:
+    """Write a number with its word, which takes an s."""
     return f"{n} {word}" if n == 1 else f"{n} {word}s"

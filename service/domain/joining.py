@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 
-from service.domain.roster import Renames
+from service.domain.renames import Numbers
 
 Pair = tuple[str, str]
 """A patient's former MBI and the new one."""
@@ -13,14 +13,14 @@ Pair = tuple[str, str]
 
 def find_doubtful_changes(
     told: Iterable[Pair],
-    current: Renames,
+    numbers: Numbers,
     known: Set[str],
     listed: Mapping[str, Set[int]],
     is_contradicted: Callable[[str, str], bool],
 ) -> set[Pair]:
     """Answer the changes that one file tells and that do not count before a person has looked at them.
 
-    `current` is what was told before, `known` are numbers of patients, `listed` the deliveries on which live claims
+    `numbers` is what was told before, `known` are numbers of patients, `listed` the deliveries on which live claims
     under a number rest. Doubtful is a change
 
     * of a number that the file names in another change as well, where two would get one number or one two, or a patient
@@ -31,27 +31,18 @@ def find_doubtful_changes(
     """
     pairs = {(old, new) for old, new in told if old != new}
     entangled = _find_entangled(pairs, known)
-    numbers = group_numbers(current)
     return {
         (old, new)
         for old, new in pairs
-        if current.get(old) != new
+        if numbers.renames.get(old) != new
         and (
             (old, new) in entangled
-            or old in current
-            or current.get(new, old) != old
-            or numbers.get(new, {new}) - {old, new}
-            or _are_two_people((old, new), numbers, listed, is_contradicted)
+            or old in numbers.renames
+            or numbers.renames.get(new, old) != old
+            or numbers.formers.get(new)
+            or _are_two_people(numbers.find_all(old) - {new}, new, listed, is_contradicted)
         )
     }
-
-
-def group_numbers(current: Renames) -> Mapping[str, set[str]]:
-    """Answer all numbers of each patient who has had another one, by the present one."""
-    numbers: defaultdict[str, set[str]] = defaultdict(set)
-    for former, present in current.items():
-        numbers[present] |= {former, present}
-    return numbers
 
 
 def _find_entangled(pairs: Set[Pair], known: Set[str]) -> set[Pair]:
@@ -64,12 +55,8 @@ def _find_entangled(pairs: Set[Pair], known: Set[str]) -> set[Pair]:
 
 
 def _are_two_people(
-    pair: Pair,
-    numbers: Mapping[str, set[str]],
-    listed: Mapping[str, Set[int]],
-    is_contradicted: Callable[[str, str], bool],
+    before: Set[str], new: str, listed: Mapping[str, Set[int]], is_contradicted: Callable[[str, str], bool]
 ) -> bool:
-    old, new = pair
-    formers, presents = numbers.get(old, {old}) - {new}, numbers.get(new, {new})
-    on = [{delivery for mbi in side for delivery in listed.get(mbi, ())} for side in (formers, presents)]
-    return not on[0].isdisjoint(on[1]) or any(is_contradicted(mbi, new) for mbi in formers)
+    """Answer whether the patient with the numbers `before` and the one with the new number are told apart anywhere."""
+    listing = listed.get(new, set())
+    return any(not listing.isdisjoint(listed.get(mbi, ())) or is_contradicted(mbi, new) for mbi in before)

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
+
+from service.domain.renames import NO_RENAMES, NOTHING_CHANGED, Numbers, Renames
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +29,6 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class MbiChange:
-    """A delivery's word that a patient's MBI is another one now; `delivery` is its serial number."""
-
-    former: str = field(repr=False)
-    new: str = field(repr=False)
-    delivery: int
-
-
-Renames = Mapping[str, str]
-"""A patient's former MBI to the present one; a present one is never a former one (see `resolve_renames`)."""
-NO_RENAMES: Renames = MappingProxyType({})
-
-Mistaken = Mapping[str, Mapping[str, int]]
-"""An MBI to those that were taken for the same patient's, each with the serial number of the delivery that told
-otherwise (see `find_mistaken`)."""
-NOTHING_MISTAKEN: Mistaken = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
 class Panel:
     """One practitioner's part of the roster: the claims of all feeds united, one per patient.
 
@@ -63,8 +45,7 @@ class Panel:
 def build_panel(
     npi: str,
     claims_by_feed: Mapping[str, Iterable[Claim]],
-    renames: Renames = NO_RENAMES,
-    mistaken: Mistaken = NOTHING_MISTAKEN,
+    numbers: Numbers = NOTHING_CHANGED,
 ) -> Panel:
     """Unite the feeds: a patient is wanted while any feed claims it, ended when every feed that knew it has let go.
 
@@ -77,16 +58,19 @@ def build_panel(
     ended: dict[str, Claim] = {}
     taken: dict[str, Claim] = {}
     for claims in map(tuple, claims_by_feed.values()):
-        for claim in unite_numbers(claims, renames):
+        for claim in unite_numbers(claims, numbers.renames):
             side = ended if claim.ended else wanted
             side[claim.mbi] = max(claim, side.get(claim.mbi, claim), key=_rank)
         for given in claims:
-            for mbi, delivery in mistaken.get(given.mbi, {}).items():
+            for mbi, delivery in numbers.mistaken.get(given.mbi, {}).items():
                 taken[mbi] = replace(given, mbi=mbi, delivery=delivery, line=0, ended=True)
     let_go = {mbi: claim for mbi, claim in (taken | ended).items() if mbi not in wanted}
-    told = let_go | wanted
-    let_go |= {old: replace(told[new], mbi=old, ended=True) for old, new in renames.items() if new in told}
-    return Panel(npi, wanted, let_go, {old: new for old, new in renames.items() if new in wanted})
+    renamed: dict[str, str] = {}
+    for present, claim in (let_go | wanted).items():
+        for former in numbers.formers.get(present, ()):
+            let_go[former] = replace(claim, mbi=former, ended=True)
+            renamed |= {former: present} if present in wanted else {}
+    return Panel(npi, wanted, let_go, renamed)
 
 
 def unite_numbers(claims: Iterable[Claim], renames: Renames) -> Iterator[Claim]:
@@ -118,75 +102,6 @@ def _is_by_row(ended: Claim) -> bool:
 
 def _is_told_later(claim: Claim, other: Claim) -> bool:
     return (claim.evidence_at, claim.delivery) > (other.evidence_at, other.delivery)
-
-
-def resolve_renames(changes: Iterable[MbiChange]) -> dict[str, str]:
-    """Answer for each former MBI the one that is current after all changes, told oldest first.
-
-    Of several words on one former number the last one stands, as if the others had never been. A later change stands
-    against an earlier one of another number, so that a mistake can be taken back by the opposite message.
-    """
-    words = list(_choose_last(changes).items())
-    moved_by: dict[str, int] = {}  # the word that made a number a former one
-    arrived: dict[str, int] = {}  # the last word by which anybody got a number
-    following: dict[int, int] = {}  # the later word that moves on everybody whom a word has moved
-    for n, (old, new) in enumerate(words):
-        moved_by.pop(new, None)  # whoever gets a number has it now
-        for number in {old, new} & arrived.keys():
-            following[arrived.pop(number)] = n
-        moved_by[old] = arrived[new] = n
-    present = [new for _, new in words]
-    for n in sorted(following, reverse=True):  # a following word is a later one, so that it has been followed already
-        present[n] = present[following[n]]
-    return {old: present[n] for old, n in moved_by.items()}
-
-
-def find_mistaken(changes: Iterable[MbiChange]) -> dict[str, dict[str, int]]:
-    """Answer for each MBI those that were taken for the same patient's until a later change told otherwise.
-
-    Of every changed number and those that had led to it: the wrong number, and what that had become until then. What is
-    the patient's own by now, or was it before, is no mistake.
-    """
-    changes = list(changes)
-    current = resolve_renames(changes)
-    onward: dict[str, set[str]] = {}
-    back: defaultdict[str, set[str]] = defaultdict(set)
-    mistaken: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for change in changes:
-        (wrong,) = onward.get(change.former, {change.new})
-        if wrong != change.new:
-            wrongly = dict.fromkeys(_follow(wrong, onward), change.delivery)
-            for mbi in _follow(change.former, back):
-                mistaken[mbi].update(wrongly)
-            back[wrong].discard(change.former)
-        onward[change.former] = {change.new}
-        back[change.new].add(change.former)
-    return {
-        mbi: others
-        for mbi, found in mistaken.items()
-        if (others := {m: at for m, at in found.items() if current.get(m, m) != current.get(mbi, mbi)})
-    }
-
-
-def _choose_last(changes: Iterable[MbiChange]) -> dict[str, str]:
-    """Answer the last word on each former MBI, in the order in which the last words were told."""
-    last: dict[str, str] = {}
-    for change in changes:
-        if change.former != change.new:
-            last.pop(change.former, None)
-            last[change.former] = change.new
-    return last
-
-
-def _follow(start: str, ways: Mapping[str, set[str]]) -> Iterator[str]:
-    """Yield a number and all that it leads to, each once."""
-    seen, waiting = {start}, [start]
-    while waiting:
-        number = waiting.pop()
-        yield number
-        following = ways.get(number, set()) - seen
-        seen |= following
-        waiting += following
 
 
 def _rank(claim: Claim) -> tuple[datetime, int, int]:

@@ -19,24 +19,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from service.domain.attribution import is_active
 from service.domain.authorisation import DECISION_LASTS, SIGN_OFF_LASTS, narrow_registrations
 from service.domain.change import Change, ChangeKind, keep_plain
+from service.domain.departing import doubt_removals
 from service.domain.expiry import is_evidence_fresh
 from service.domain.feeds import FeedSettings
 from service.domain.guards import Exposure, HeldChanges, hold_changes
-from service.domain.intake import Effect, FileFacts, History, Verdict, doubt_removals, judge_delivery
+from service.domain.intake import Effect, FileFacts, History, Verdict, judge_delivery
 from service.domain.plan import Plan, draw_baselines, fingerprint_plan
 from service.domain.policy import GuardLimits, Policy
 from service.domain.reconcile import Observed, reconcile
-from service.domain.roster import (
-    Claim,
-    DeliveredPanel,
-    MbiChange,
-    Panel,
-    build_panel,
-    find_mistaken,
-    fold_delivery,
-    fold_redelivery,
-    resolve_renames,
-)
+from service.domain.renames import MbiChange, Numbers, find_mistaken, resolve_renames
+from service.domain.roster import Claim, DeliveredPanel, Panel, build_panel, fold_delivery, fold_redelivery
 from tests.properties.dpc_model import LASTS, Dpc, Row
 from tests.properties.rosters_by_lot import AGES, LISTED, MBIS, MODES, NOW, NPIS, REMOVED, SPARE, TOLD, Feed, File
 
@@ -311,7 +303,10 @@ class Practice(RuleBasedStateMachine):
             self.dpc.send(change, self.now)
 
     def check(self, plan: Plan, observed: Observed) -> None:
-        """Assert of a plan, before it is signed and before it is sent, that everything in it may be done."""
+        """Assert of a plan, before it is signed and before it is sent, that everything in it may be done.
+
+        Nobody whom we attested is forgotten either: the plan keeps them, or lets them go, or says what it waits for.
+        """
         sent = [change for change in plan.changes if change.kind.touches_group]
         assert not list_pairs(sent) & list_pairs(c for held in plan.held for c in held.changes)
         for pair in list_pairs(change for change in sent if change.kind.is_attested):
@@ -322,6 +317,7 @@ class Practice(RuleBasedStateMachine):
         assert {mbi for _, mbi in renames} <= {former for former, _ in self.oracle.renamed}
         others = list_pairs(change for change in removals if not change.is_rename)
         self.oracle.check_removals(others, count_active(observed, self.now), self.now)
+        assert not self.oracle.owned & {(o.npi, o.mbi) for o in plan.left_out if o.rule == "not_on_roster"}
         self.reached["removed a former number"] += len(renames)
         self.reached["left because it is not ours"] += any(one.rule == "not_ours" for one in plan.left_out)
 
@@ -360,9 +356,9 @@ class Practice(RuleBasedStateMachine):
         return True
 
     def list_panels(self) -> list[Panel]:
-        renames, mistaken = resolve_renames(self.told), find_mistaken(self.told)
+        numbers = Numbers(resolve_renames(self.told), find_mistaken(self.told))
         return [
-            build_panel(npi, {name: feed.claims.get(npi, ()) for name, feed in self.feeds.items()}, renames, mistaken)
+            build_panel(npi, {name: feed.claims.get(npi, ()) for name, feed in self.feeds.items()}, numbers)
             for npi in NPIS
         ]
 

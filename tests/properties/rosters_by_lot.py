@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 MBIS = [f"1S00E00AA{n:02d}" for n in range(12)]
 SPARE = [f"1S00E00AA{n:02d}" for n in range(90, 93)]
 """Numbers that patients get anew."""
-NPIS = ["2323232225", "3905293015"]
+NPIS = ["2323232225", "3990000002"]
 MODES = {"ehr": "snapshot", "clinic": "snapshot", "changes": "delta"}
 
 

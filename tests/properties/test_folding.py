@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.domain.renames import Numbers
 from service.domain.roster import Claim, DeliveredPanel, build_panel, fold_delivery
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
@@ -175,7 +176,7 @@ def test_a_patient_is_there_when_listed_and_gone_when_removed_under_any_number(
     known: tuple[Claim, ...], delivered: DeliveredPanel, limit: int, renames: dict[str, str]
 ) -> None:
     claims = fold_delivery(known, delivered, limit, renames)
-    wanted = set(build_panel("3905293015", {"ehr": claims}, renames).wanted)
+    wanted = set(build_panel("3905293015", {"ehr": claims}, Numbers(renames)).wanted)
     listed = name_patients(delivered.present, renames)
     assert listed <= wanted
     if delivered.removals_count:

@@ -12,15 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.identifiers import pack_mbi
-from service.domain.roster import (
-    NO_RENAMES,
-    Claim,
-    DeliveredPanel,
-    build_panel,
-    fold_delivery,
-    fold_redelivery,
-    unite_numbers,
-)
+from service.domain.renames import NO_RENAMES, Numbers
+from service.domain.roster import Claim, DeliveredPanel, build_panel, fold_delivery, fold_redelivery, unite_numbers
 from service.storage.panel_codec import NO_CLAIMS, build_claim_columns, decode_claims, encode_claims, read_claims
 from service.storage.panels.folding import (
     DeliveredColumns,
@@ -175,7 +168,7 @@ def test_claims_under_changed_numbers_are_those_that_the_rule_unites(
     renamed = read_claims(rename_claims(build_claim_columns(known), write_renames(renames)))
     assert [claim.mbi for claim in renamed] == sorted({renames.get(claim.mbi, claim.mbi) for claim in known})
     assert renamed == tuple(sorted(unite_numbers(known, renames), key=lambda claim: claim.mbi))
-    panel = build_panel("3905293015", {"ehr": known}, renames)
+    panel = build_panel("3905293015", {"ehr": known}, Numbers(renames))
     assert {claim.mbi: claim for claim in renamed if not claim.ended} == panel.wanted
     assert {claim.mbi: claim for claim in renamed if claim.ended}.items() <= panel.ended.items()
 

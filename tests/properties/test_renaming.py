@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain.roster import (
-    NO_RENAMES,
-    Claim,
-    DeliveredPanel,
-    MbiChange,
-    Panel,
-    Renames,
-    build_panel,
-    find_mistaken,
-    fold_delivery,
-    resolve_renames,
-)
+from service.domain.renames import NO_RENAMES, MbiChange, Numbers, Renames, find_mistaken, resolve_renames
+from service.domain.roster import Claim, DeliveredPanel, Panel, build_panel, fold_delivery
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 NPI = "3905293015"
@@ -32,12 +23,14 @@ NUMBERS = "abcdefg"
 
 @st.composite
 def changes(draw: st.DrawFn) -> list[MbiChange]:
+    """Changes of a few numbers, some of them told by one delivery."""
     number = st.sampled_from(NUMBERS[: draw(st.integers(2, len(NUMBERS)))])
-    told = draw(st.lists(st.tuples(number, number), max_size=10))
-    return [MbiChange(former, new, n) for n, (former, new) in enumerate(told)]
+    told = draw(st.lists(st.tuples(number, number, st.sampled_from([1, 1, 1, 0])), max_size=10))
+    serials = accumulate(is_next for _, _, is_next in told)
+    return [MbiChange(former, new, serial) for (former, new, _), serial in zip(told, serials, strict=True)]
 
 
-# The plain rules: every group of numbers is moved one by one, and every path is sought anew
+# The plain rules: every group of numbers is moved one by one, and all is told anew after every delivery
 
 
 def resolve_plainly(told: Iterable[MbiChange]) -> dict[str, str]:
@@ -57,36 +50,27 @@ def resolve_plainly(told: Iterable[MbiChange]) -> dict[str, str]:
     return current
 
 
-def find_mistaken_plainly(told: Iterable[MbiChange]) -> dict[str, dict[str, int]]:
-    told = list(told)
-    current = resolve_plainly(told)
-    ways: dict[str, str] = {}
-    mistaken: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for change in told:
-        wrong = ways.get(change.former, change.new)
-        if wrong != change.new:
-            back: defaultdict[str, set[str]] = defaultdict(set)
-            for old, new in ways.items():
-                back[new].add(old)
-            wrongly = dict.fromkeys(follow(wrong, {old: {new} for old, new in ways.items()}), change.delivery)
-            for mbi in set(follow(change.former, back)):
-                mistaken[mbi].update(wrongly)
-        ways[change.former] = change.new
-    kept = {
-        mbi: {m: at for m, at in found.items() if current.get(m, m) != current.get(mbi, mbi)}
-        for mbi, found in mistaken.items()
-    }
+def find_mistaken_plainly(told: Sequence[MbiChange]) -> dict[str, set[str]]:
+    """Whatever a number was after any delivery, and by now is somebody else's."""
+    been: defaultdict[str, set[str]] = defaultdict(set)
+    for n, change in enumerate(told, start=1):
+        if n == len(told) or told[n].delivery != change.delivery:
+            current = resolve_plainly(told[:n])
+            for mbi, present in current.items():
+                been[mbi].add(present)
+    kept = {mbi: {m for m in been[mbi] if current.get(m, m) != current.get(mbi, mbi)} for mbi in been}
     return {mbi: others for mbi, others in kept.items() if others}
 
 
-def follow(start: str, ways: Mapping[str, set[str]]) -> Iterator[str]:
-    seen, waiting = {start}, [start]
+def follow(start: str, told: Iterable[MbiChange]) -> set[str]:
+    """All numbers to which any word ever led."""
+    found, waiting = {start}, [start]
     while waiting:
         number = waiting.pop()
-        yield number
-        following = ways.get(number, set()) - seen
-        seen |= following
-        waiting += following
+        news = {change.new for change in told if change.former == number} - found
+        found |= news
+        waiting += news
+    return found
 
 
 @given(changes())
@@ -99,8 +83,22 @@ def test_present_numbers_are_those_that_the_plain_rule_finds(told: list[MbiChang
 
 @given(changes())
 @STEADY
-def test_mistaken_numbers_are_those_that_the_plain_rule_finds(told: list[MbiChange]) -> None:
-    assert find_mistaken(told) == find_mistaken_plainly(told)
+def test_every_number_that_was_somebodys_and_is_anothers_by_now_was_mistaken(told: list[MbiChange]) -> None:
+    mistaken = find_mistaken(told)
+    for mbi, others in find_mistaken_plainly(told).items():
+        assert others <= mistaken.get(mbi, {}).keys()
+
+
+@given(changes())
+@STEADY
+def test_mistaken_numbers_are_never_the_patients_own_and_some_delivery_had_led_to_them(told: list[MbiChange]) -> None:
+    current = resolve_plainly(told)
+    serials = {change.delivery for change in told}
+    for mbi, others in find_mistaken(told).items():
+        assert others
+        assert others.keys() <= follow(mbi, told)
+        assert all(current.get(other, other) != current.get(mbi, mbi) for other in others)
+        assert serials >= set(others.values())
 
 
 # A removal and a change of the number, in either order
@@ -128,7 +126,7 @@ def unite(told: list[DeliveredPanel], renames: list[Renames]) -> Panel:
     claims: tuple[Claim, ...] = ()
     for file, known in zip(told, renames, strict=True):
         claims = fold_delivery(claims, file, 2, known)
-    return build_panel(NPI, {"changes": claims}, JOINED)
+    return build_panel(NPI, {"changes": claims}, Numbers(JOINED))
 
 
 @given(files(), st.integers(0, 6))

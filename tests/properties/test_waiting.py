@@ -18,7 +18,8 @@ from service.domain.attribution import Attribution, Group
 from service.domain.expiry import find_cost_of_waiting
 from service.domain.people import Actor
 from service.domain.policy import Policy
-from service.domain.roster import NO_RENAMES, Claim, build_panel, resolve_renames, unite_numbers
+from service.domain.renames import NO_RENAMES, Numbers, resolve_renames
+from service.domain.roster import Claim, build_panel, unite_numbers
 from service.runtime import Runtime, build_runtime
 from service.settings import load_settings
 from service.storage import panels
@@ -90,7 +91,7 @@ def apply_rule(
 ) -> datetime | None:
     """The rule: of what this feed lists, pairs of what DPC shows and the newest claim that it rests on."""
     listed = {c.mbi for c in unite_numbers(treated.claims.get(feed, ()), renames) if not c.ended}
-    wanted = build_panel(treated.group.npi, treated.claims, renames).wanted
+    wanted = build_panel(treated.group.npi, treated.claims, Numbers(renames)).wanted
     shown = treated.group.by_mbi().items()
     pairs = [(attribution, wanted[mbi]) for mbi, attribution in shown if mbi in listed and mbi in wanted]
     return find_cost_of_waiting(pairs, now, policy)

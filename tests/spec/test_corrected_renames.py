@@ -10,18 +10,8 @@ import pytest
 from service.domain.attribution import ATTRIBUTION_LASTS, Attribution, Group
 from service.domain.policy import Policy
 from service.domain.reconcile import Observed, Reconciliation, reconcile
-from service.domain.roster import (
-    Claim,
-    DeliveredPanel,
-    MbiChange,
-    Panel,
-    Renames,
-    build_panel,
-    find_mistaken,
-    fold_delivery,
-    fold_redelivery,
-    resolve_renames,
-)
+from service.domain.renames import MbiChange, Numbers, Renames, find_mistaken, resolve_renames
+from service.domain.roster import Claim, DeliveredPanel, Panel, build_panel, fold_delivery, fold_redelivery
 from tests.spec.tables import NOW, NPIS, build_mbi
 
 GRAY = NPIS["gray"]
@@ -48,7 +38,7 @@ def tell(claims: tuple[Claim, ...]) -> dict[str, tuple[int, int, bool]]:
 
 
 def unite(claims: tuple[Claim, ...], changes: list[MbiChange]) -> Panel:
-    return build_panel(GRAY, {"ehr": claims}, resolve_renames(changes), find_mistaken(changes))
+    return build_panel(GRAY, {"ehr": claims}, Numbers(resolve_renames(changes), find_mistaken(changes)))
 
 
 # What is kept
@@ -161,8 +151,7 @@ def test_the_wrong_number_stays_where_it_was_told_itself() -> None:
     panel = build_panel(
         GRAY,
         {"ehr": [build_claim(FORMER)], "clinic": [build_claim(WRONG)]},
-        resolve_renames(CORRECTED),
-        find_mistaken(CORRECTED),
+        Numbers(resolve_renames(CORRECTED), find_mistaken(CORRECTED)),
     )
     assert set(panel.wanted) == {RIGHT, WRONG}
     assert set(panel.ended) == {FORMER}
@@ -215,6 +204,14 @@ def test_what_is_not_ours_is_not_removed_for_a_correction() -> None:
     assert (WRONG, "not_ours") in [(item.mbi, item.rule) for item in result.left_out]
 
 
+def test_at_dpc_a_number_goes_when_the_one_that_led_to_it_is_given_to_somebody_else() -> None:
+    given_anew = [*TOLD_WRONGLY, MbiChange(OTHER, FORMER, 9)]
+    panel = unite((build_claim(FORMER), build_claim(OTHER)), given_anew)
+    result = reconcile([panel], hold_at_dpc(FORMER, WRONG), NOW, Policy())
+    assert list_changes(result) == [("remove", WRONG, False)]
+    assert result.left_out == ()
+
+
 # What was taken for whose number
 
 
@@ -231,7 +228,11 @@ def test_what_is_not_ours_is_not_removed_for_a_correction() -> None:
         ("ab bd ac", {"a": {"b": 2, "d": 2}}),
         ("ab ac bd", {"a": {"b": 1}}),
         ("xa ab ac", {"x": {"b": 2}, "a": {"b": 2}}),
-        ("ab ac xa", {"a": {"b": 1}}),
+        ("ab ac xa", {"a": {"b": 1, "c": 2}}),
+        ("ac xa", {"a": {"c": 1}}),
+        ("za ac xa", {"z": {"a": 2}, "a": {"c": 2}}),
+        ("ac cd xa", {"a": {"c": 2, "d": 2}}),
+        ("ac xa xb", {"x": {"a": 2}}),
         ("ab ac bc", {}),
         ("ab ba ac", {}),
         ("ab bc ca ad", {}),

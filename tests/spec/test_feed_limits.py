@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from service.domain.departing import doubt_removals
 from service.domain.errors import InvalidInput
 from service.domain.feeds import FeedSettings, change_feed_settings
-from service.domain.intake import Effect, FileFacts, History, doubt_removals
+from service.domain.intake import Effect, FileFacts, History
 from tests.spec.files import build_facts, weigh_file
 from tests.spec.tables import NOW, Row, read_table
 

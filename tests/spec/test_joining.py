@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from service.domain.joining import find_doubtful_changes
+from service.domain.renames import Numbers
 
 NOBODY: frozenset[tuple[str, str]] = frozenset()
 
@@ -19,7 +20,9 @@ def find(
     known: str = "ABC",
 ) -> list[str]:
     pairs = [(change[0], change[1]) for change in told]
-    found = find_doubtful_changes(pairs, current or {}, set(known), listed or {}, lambda a, b: (a, b) in contradicting)
+    found = find_doubtful_changes(
+        pairs, Numbers(current or {}), set(known), listed or {}, lambda a, b: (a, b) in contradicting
+    )
     return sorted(former + new for former, new in found)
 
 

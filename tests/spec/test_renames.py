@@ -13,7 +13,8 @@ from service.domain.change import Change, ChangeKind, PlannedPatient, read_chang
 from service.domain.guards import Exposure, hold_changes
 from service.domain.policy import GuardLimits, Policy
 from service.domain.reconcile import Observed, Reconciliation, reconcile
-from service.domain.roster import Claim, MbiChange, Panel, build_panel, resolve_renames
+from service.domain.renames import MbiChange, Numbers, resolve_renames
+from service.domain.roster import Claim, Panel, build_panel
 from tests.spec.tables import NOW, NPIS, build_mbi
 
 GRAY = NPIS["gray"]
@@ -33,7 +34,7 @@ def hold_at_dpc(*mbis: str) -> Observed:
 
 
 def plan(claims: list[Claim], observed: Observed) -> Reconciliation:
-    return reconcile([build_panel(GRAY, {"ehr": claims}, {FORMER: PRESENT})], observed, NOW, Policy())
+    return reconcile([build_panel(GRAY, {"ehr": claims}, Numbers({FORMER: PRESENT}))], observed, NOW, Policy())
 
 
 def tell(result: Reconciliation) -> list[tuple[str, str, bool]]:
@@ -66,7 +67,7 @@ def test_a_patient_who_has_left_under_the_former_number_is_an_ordinary_removal_o
 
 
 def test_a_claim_under_either_number_is_a_claim_under_the_new_one() -> None:
-    panel = build_panel(GRAY, {"ehr": [claim(FORMER)], "clinic": [claim(PRESENT)]}, {FORMER: PRESENT})
+    panel = build_panel(GRAY, {"ehr": [claim(FORMER)], "clinic": [claim(PRESENT)]}, Numbers({FORMER: PRESENT}))
     assert set(panel.wanted) == {PRESENT}
     assert set(panel.ended) == {FORMER}
     assert panel.renamed == {FORMER: PRESENT}
@@ -148,7 +149,7 @@ def build_claim(mbi: str, delivery: int, *, ended: bool = False, line: int = 3, 
 
 def unite(*told: Claim, clinic: Claim | None = None) -> Panel:
     feeds = {"ehr": told} | ({"clinic": (clinic,)} if clinic else {})
-    return build_panel(GRAY, feeds, {FORMER: PRESENT})
+    return build_panel(GRAY, feeds, Numbers({FORMER: PRESENT}))
 
 
 @pytest.mark.parametrize(

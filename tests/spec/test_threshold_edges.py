@@ -326,13 +326,36 @@ SERIES = read_table("""
     now              | 10     | now           | 8            | free
     now              | 10     | now           | 8, 6         | free
     now              | b      | now           | 8, 7         | free
+    now              | 10     | now           | 8, 7 / 9, 8  | free
+    now              | 11     | now           | 8, 7 / 9, 8  | hold sequence_gap
+    now              | 10     | now           | 7, 6 / 9, 8  | free
+    now              | 11     | now           | 8, 7 / 10, 8 | free
+    now              | 12     | now           | 8, 7 / 10, 8 | hold sequence_gap
+    now              | 10     | now           | 9, 6 / 9, 8  | free
+    now              | 9      | now           | 8, 7 / 10, 8 | free
+    now              | 30     | now           | - / 20, 10   | free
+    now              | 4      | now           | - / 2, 1     | hold sequence_gap
+    now              | 2026-11-18 | now       | 2026-11-19   | hold stale_input
+    now              | 2026-11-19 | now       | 2026-11-18   | free
+    now              | 2026-11-09T06:00 | now | 2026-11-10T05:00 | hold stale_input
+    now              | 01-12-2026 | now       | 30-11-2026   | free
+    now              | 01/02/2027 | now       | 12/31/2026   | free
+    now              | 2021-9 | now           | 2021-17      | free
+    now              | run-41 | now           | run-42       | hold stale_input
+    now              | run-9  | now           | run-42       | free
+    now              | 7      | now           | b, 8, 7      | hold stale_input
+    now              | ward-1 | now           | desk-2       | free
+    now              | a      | now           | b            | free
     now              | -      | now           | 8, 7         | free
 """)
 
 
 @pytest.mark.parametrize("row", SERIES, ids=lambda row: f"{row['made']}, {row['number']} after {row['last numbers']}")
 def test_the_place_of_a_file_in_its_series(row: Row) -> None:
-    """A gap is one only where the last two numbers had none; `taken` is another file's number, not this one's again."""
+    """A gap is one only where the last two numbers had none; `taken` is another file's number, not this one's again.
+
+    The last numbers are those of the accepted files, and behind a stroke those of all files that have arrived.
+    """
     number, _, taken = row["number"].partition(" ")
     facts = replace(
         build_facts(100),
@@ -340,9 +363,13 @@ def test_the_place_of_a_file_in_its_series(row: Row) -> None:
         sequence=None if number == "-" else number,
         sequence_taken=bool(taken),
     )
-    numbers = () if row["last numbers"] == "-" else tuple(row["last numbers"].split(", "))
-    history = History((100,) * 5, find_time(row["last made"]), numbers)
+    accepted, _, arrived = row["last numbers"].partition(" / ")
+    history = History((100,) * 5, find_time(row["last made"]), read_numbers(accepted), read_numbers(arrived))
     assert weigh_file(facts, history) == row["verdict"]
+
+
+def read_numbers(cell: str) -> tuple[str, ...]:
+    return tuple(cell.split(", ")) if cell not in ("", "-") else ()
 
 
 def find_time(cell: str) -> Any:

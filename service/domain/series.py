@@ -1,0 +1,58 @@
+"""Which place a file has in the series of its feed, as far as the marks of files (`sequence`) can be ordered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_DIGITS = re.compile(r"\d+")
+_YEAR = re.compile(r"(19|20)\d\d")
+
+
+def is_stale(mark: str | None, counted: Iterable[str]) -> bool:
+    """Answer whether a mark stands before the newest accepted one that it can be compared with.
+
+    `counted` are the marks of accepted files, newest first. Numbers are ordered by their value. Other marks are ordered
+    as text where that cannot be wrong: both are alike except for their digits, and these are one number of the same
+    length, or begin with a year (2026-11-19, but not 19-11-2026).
+    """
+    if mark is None:
+        return False
+    if mark.isdecimal():
+        return any(int(mark) < last for last in _read_numbers(counted)[:1])
+    last = next((one for one in counted if _sorts_as_text(mark, one)), mark)
+    return mark < last
+
+
+def find_missing(mark: str | None, counted: Sequence[str], arrived: Sequence[str]) -> tuple[int, int] | None:
+    """Answer the first and the last number that a file skips; None where it skips none, or the feed does not count.
+
+    `counted` are the marks of accepted files, `arrived` those of the others too, whatever became of them, both newest
+    first. A feed counts when the last two numbers of either follow one another.
+    """
+    if mark is None or not mark.isdecimal():
+        return None
+    number, came = int(mark), _read_numbers([*arrived, *counted])
+    if not any(_follow(_read_numbers(marks)) for marks in (counted, arrived)):
+        return None
+    last = max((one for one in came if one < number), default=None)
+    return None if last is None or last + 1 == number else (last + 1, number - 1)
+
+
+def _sorts_as_text(mark: str, last: str) -> bool:
+    if last.isdecimal() or _DIGITS.sub(_blank, mark) != _DIGITS.sub(_blank, last):
+        return False
+    runs = [_DIGITS.findall(text) for text in (mark, last)]
+    return len(runs[0]) == 1 or all(_YEAR.fullmatch(found[0]) for found in runs if found)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "0" * len(found[0])
+
+
+def _read_numbers(marks: Iterable[str]) -> list[int]:
+    return [int(text) for text in marks if text.isdecimal()]
+
+
+def _follow(numbers: Sequence[int]) -> bool:
+    return len(numbers) > 1 and numbers[0] == numbers[1] + 1
