@@ -9,16 +9,51 @@ _FAMILIES = {
         application/x-ndjson application/fhir+ndjson application/jsonl application/x-jsonlines""",
     "hl7v2": "x-application/hl7-v2+er7 application/hl7-v2 application/hl7-v2+er7 application/edi-hl7v2",
 }
+_FOREIGN_KINDS = frozenset({"audio", "font", "image", "message", "model", "video"})
+_FOREIGN = frozenset(
+    {
+        "application/msword",
+        "application/pdf",
+        "application/rtf",
+        "application/vnd.ms-powerpoint",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        "application/vnd.oasis.opendocument.text",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.rar",
+        "application/x-7z-compressed",
+        "application/x-tar",
+        "application/x-zip-compressed",
+        "application/xml",
+        "application/zip",
+        "text/xml",
+    }
+)
+"""Types that no roster has, whatever it holds."""
+_ZIPPED = frozenset({"application/zip", "application/x-zip-compressed"})
+"""What a workbook is too."""
 _FAMILY_OF_TYPE = {name: family for family, names in _FAMILIES.items() for name in names.split()}
 _FAMILY_OF_FORMAT = {"csv": "csv", "xlsx": "xlsx", "json": "json", "ndjson": "json", "hl7v2": "hl7v2"}
 
 
+def read_media_type(content_type: str | None) -> str:
+    """Answers the bare media type in small letters, empty without one; what stands behind a semicolon says nothing."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
 def is_contradicted(content_type: str | None, found: str) -> bool:
-    """Answers whether the declared type is one we know and names another family than the format that was found.
+    """Answers whether the declared type is one we know and names something else than the format that was found.
 
     Types that say little (text/plain, application/octet-stream, the application/vnd.ms-excel that browsers give CSV
     files) contradict nothing.
     """
-    declared = (content_type or "").partition(";")[0].strip().lower()
+    declared = read_media_type(content_type)
+    found_family = _FAMILY_OF_FORMAT.get(found)
+    if _is_foreign(declared):
+        return not (declared in _ZIPPED and found_family == "xlsx")
     family = _FAMILY_OF_TYPE.get(declared)
-    return family is not None and family != _FAMILY_OF_FORMAT.get(found, family)
+    return family is not None and family != (found_family or family)
+
+
+def _is_foreign(declared: str) -> bool:
+    return declared in _FOREIGN or declared.partition("/")[0] in _FOREIGN_KINDS or declared.endswith("+xml")

@@ -10,6 +10,15 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from service.rosters.limits import (
+    FREE_SHEET_LINES,
+    MAX_COLUMNS,
+    MAX_EXPANDED_BYTES,
+    MAX_FIELD,
+    MAX_LINE_BYTES,
+    MAX_ROWS,
+)
+
 Severity = Literal["error", "warning"]
 
 ERROR_SENTENCES: dict[str, str] = {
@@ -63,20 +72,33 @@ WARNING_SENTENCES: dict[str, str] = {
     "demographics_conflict": (
         "Two sources disagree about the patient's name or birth date; find out which is right, and correct the source."
     ),
+    "joined_patients": (
+        "By a changed MBI this patient would be one with another, or have another MBI than was told before; "
+        "find out whose number it is before the file counts."
+    ),
 }
 """Remarks that block nothing (feeds 6)."""
 
 FILE_SENTENCES: dict[str, str] = {
-    "encoding_undecodable": "The file's characters cannot be read; save it as UTF-8.",
+    "encoding_undecodable": (
+        "The file's characters cannot be read, or it is not in the encoding that its feed is set to; "
+        "save it as UTF-8, or as the feed is set."
+    ),
     "header_unrecognised": "No row of the first twenty names both an MBI and an NPI column; add headings.",
     "header_changed": "The headings differ from those that were mapped for this feed; confirm the mapping again.",
     "ambiguous_columns": "Two columns could be the MBI or the NPI; choose one for this feed.",
     "ambiguous_sheets": "Not exactly one sheet holds headings of a roster; send one sheet with headings.",
     "truncated": "The file breaks off before its end; send it again, complete.",
     "count_mismatch": "The count given in the file differs from its rows; send it again, complete.",
+    "digest_mismatch": "The last line states another SHA-256 than that of the lines before it; send the file again.",
     "date_order_conflict": "More than a tenth of the dates in a column have no such month; use YYYY-MM-DD.",
     "stale_input": "A newer input of this feed has been applied; send today's.",
-    "too_large": "The file or a part of it is larger than any roster needs; check the export.",
+    "too_large": (
+        f"The file or a part of it is larger than any roster needs: more than {MAX_ROWS:,} rows, "
+        f"{MAX_COLUMNS:,} columns, {MAX_FIELD:,} characters in a cell, {MAX_LINE_BYTES:,} bytes in a line, "
+        f"{MAX_EXPANDED_BYTES >> 20} MiB unpacked, or {FREE_SHEET_LINES:,} mostly blank lines of a workbook; "
+        "check the export."
+    ),
     "unsupported_format_x12": "X12 files are not read; export the roster as CSV.",
     "unsupported_format_xlsx": "This Excel workbook is damaged or unusual; save the sheet as CSV UTF-8.",
     "unsupported_format_xls": "Excel workbooks of the old kind are not read; save it as .xlsx or as CSV UTF-8.",
@@ -90,7 +112,9 @@ FILE_SENTENCES: dict[str, str] = {
         "This JSON is no roster, or its envelope gives no known mode, no time with a zone as as_of or no sequence; "
         "send pairs of mbi and npi, a FHIR Group or Bundle, or CSV."
     ),
-    "unsupported_format_ndjson": "This NDJSON is not a roster; send FHIR resources, one a line, or CSV.",
+    "unsupported_format_ndjson": (
+        "This NDJSON is not a roster; send FHIR resources, one a line, those of an export behind its manifest, or CSV."
+    ),
     "unsupported_format_mismatch": "The file is not of the kind that its Content-Type names; correct one of the two.",
 }
 """Faults of a whole file, for which nothing is applied (feeds 6)."""

@@ -10,6 +10,7 @@ from service.rosters.delimited.reader import read_delimited
 from service.rosters.encoding import find_marked_encoding
 from service.rosters.hl7v2.reader import read_hl7v2
 from service.rosters.json_text.export_set import read_export_set
+from service.rosters.json_text.joined_set import is_joined_set
 from service.rosters.json_text.reader import read_json
 from service.rosters.reading import RosterOptions, RosterReading
 from service.rosters.workbook.archive import is_workbook
@@ -42,7 +43,7 @@ READERS: Mapping[str, Reader] = {
 def find_format(path: Path) -> str:
     """Answers the format of a file by its first bytes, never by its name: csv unless they say otherwise.
 
-    A folder is a bulk export set.
+    A folder is a bulk export set, and so is JSON that begins with the manifest of one.
     """
     if path.is_dir():
         return "ndjson"
@@ -53,6 +54,8 @@ def find_format(path: Path) -> str:
             return "encrypted" if name == "xls" and _is_encrypted(path) else name
     if head.startswith(b"PK\x03\x04"):
         return "xlsx" if is_workbook(path) else "zip"
+    if is_joined_set(path):
+        return "ndjson"  # asked first: behind a short manifest the bytes of a bad file may look like UTF-16
     return _find_text_format(head)
 
 

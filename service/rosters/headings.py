@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,27 +26,14 @@ _ACCEPTED = {
     "start_date": "effectivedate startdate attributionstart",
     "end_date": "termdate terminationdate enddate attributionend",
 }
-_PRACTITIONER_NAMES = {
-    "first_name": "practitionerfirstname providerfirstname physicianfirstname pcpfirstname givenname",
-    "last_name": "practitionerlastname providerlastname physicianlastname pcplastname familyname",
-}
 
 ROLES = tuple(_ACCEPTED)
 HEADINGS: Mapping[str, str] = {word: role for role, words in _ACCEPTED.items() for word in words.split()}
-PRACTITIONER_HEADINGS: Mapping[str, str] = {
-    **HEADINGS,
-    **{word: role for role, words in _PRACTITIONER_NAMES.items() for word in words.split()},
-}
 PERSON_ROLES = ("first_name", "last_name", "whole_name", "birth_date", "gender")
 """Columns that no pair depends on: when two compete, neither is used."""
 PAIR_ROLES = ("mbi", "npi", "action", "death_date", "end_date")
-READ_ROLES = (*PAIR_ROLES, *PERSON_ROLES)
-
-_OF_PATIENTS = re.compile(
-    "(?:mbi|patient|member|bene|subscriber|insured).*|.*mbi|medic(?:are|aid)(?:id|no|num|number|nbr)?"
-    "|policynumber|insuranceid|mrn|medicalrecordnumber"
-)
-_ROLES_OF_PATIENTS = frozenset({"mbi", "forbidden", "birth_date", "death_date"})
+READ_ROLES = (*PAIR_ROLES, *PERSON_ROLES, "start_date")
+"""A start decides about no pair; but its dates show whether a file writes the days first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +82,7 @@ def find_roster_header(cells: Sequence[str], mapping: Mapping[str, str], expecte
     return Header(columns, len(cells), digest, error, start, "action" in places)
 
 
-def find_practitioner_header(cells: Sequence[str]) -> Header | None:
-    """Answers the header of a list of practitioners: an NPI, first and last name, and nothing of patients.
-
-    A roster whose MBI heading is unknown has the same columns; the names of patients are never taken for those of
-    practitioners.
-    """
-    places = place_roles(cells, {}, PRACTITIONER_HEADINGS)
-    wanted = ("npi", "first_name", "last_name")
-    if any(len(places.get(role, ())) != 1 for role in wanted) or _ROLES_OF_PATIENTS & places.keys():
-        return None
-    if any(_OF_PATIENTS.fullmatch(simplify_heading(cell)) for cell in cells):
-        return None
-    return Header({role: places[role][0] for role in wanted}, len(cells), hash_header(cells))
-
-
-def place_roles(
-    cells: Sequence[str], mapping: Mapping[str, str], headings: Mapping[str, str] = HEADINGS
-) -> dict[str, list[int]]:
+def place_roles(cells: Sequence[str], mapping: Mapping[str, str]) -> dict[str, list[int]]:
     """Answers the columns that claim each role; a mapped role is claimed by its heading alone.
 
     No mapping makes a patient's or practitioner's number of a Social Security number, or a practitioner of an
@@ -123,7 +92,7 @@ def place_roles(
     places: dict[str, list[int]] = {}
     for index, cell in enumerate(cells):
         word = simplify_heading(cell)
-        role = headings.get(word)
+        role = HEADINGS.get(word)
         named = word or cell.strip()
         mapped = [name for name, heading in chosen.items() if heading == named and _may_be(role, name)]
         for claimed in mapped or ([role] if role and role not in chosen else []):

@@ -24,12 +24,19 @@ MAX_WORKBOOK_MEMBERS = 500
 MAX_WORKBOOK_INDEX_BYTES = 1 << 20
 MAX_SHEET_CELLS = 16_000_000
 """Cells of the rectangle a sheet spans; a reader holds it whole, however empty it is."""
-FREE_SHEET_CELLS = 2_000_000
-MAX_EMPTINESS = 32
-"""How many cells a larger rectangle may span for each one that is there."""
+FREE_SHEET_CELLS = 1_000_000
+MAX_EMPTINESS = 16
+"""How many cells larger rectangles may span for each one that is there, in all sheets together."""
+FREE_SHEET_LINES = 100_000
+MAX_LINES_PER_FILLED = 4
+"""How many lines longer sheets may have for each one with a cell, together: a line costs time, however empty it is."""
+MAX_BLANK_ROWS = 300_000
+"""Rows of one sheet that are written down without a cell, to be hidden or high: each costs as much as a filled one."""
 MAX_ODD_CELLS = 400_000
 """Cells with an error or without the value of a formula, in one sheet."""
 MAX_SHARED_STRINGS = 3_000_000
+MAX_BLANK_STRINGS = 100_000
+"""A table names every string once; a program that repeats the blank one has no reason to do so for ever."""
 MAX_WORKBOOK_PART_ELEMENTS = 400_000
 """Elements of a part that is neither a sheet nor the table of strings."""
 MAX_WORKBOOK_DEPTH = 50_000

@@ -26,7 +26,8 @@ class RosterOptions:
     `mode` is the feed's ("snapshot" or "delta"); `column_mapping` maps a role (mbi, npi, first_name ...; see
     `headings.ROLES`) to the heading a person chose, `header_hash` is the header it was chosen for. `encoding` is the
     one declared for text (one of `encoding.DECLARED`), None to find it out. Without `today` no date is compared.
-    More than `max_rows` rows are `too_large`.
+    More than `max_rows` rows are `too_large`. `organization_npi` is the own number of whoever the roster is of, which
+    is no practitioner's (feeds 2.3); None where nobody knows it.
     """
 
     environment: Environment
@@ -38,6 +39,7 @@ class RosterOptions:
     encoding: str | None = None
     today: date | None = None
     max_rows: int = MAX_ROWS
+    organization_npi: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +93,8 @@ class RosterReading:
 
     `mode_signal` is none, delta, partial or snapshot (feeds 7.2); `protected` holds the packed MBIs that this
     input must not remove because one of their rows is wrong. `as_of_at` and `sequence` are what an envelope
-    states about itself. `positions` names the entries where lines do not: that of line n is its (n-1)th.
+    states about itself. `change_positions` names the entry that tells each of `mbi_changes`; `positions` names
+    the entries where lines do not: that of line n is its (n-1)th.
     """
 
     format: str
@@ -103,6 +106,7 @@ class RosterReading:
     present: Columns = NO_COLUMNS
     remove: Columns = NO_COLUMNS
     mbi_changes: tuple[tuple[str, str], ...] = ()
+    change_positions: tuple[str, ...] = ()
     findings: Sequence[Finding] = ()
     protected: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     blind_errors: int = 0

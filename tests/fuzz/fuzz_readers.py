@@ -50,7 +50,7 @@ def build_mutator(name: str) -> Callable[[bytes, int, int], bytes]:
     from tests.fuzz.mutations import change_texts, change_tree, change_words
     from tests.fuzz.words import WORDS
 
-    changes = {"workbook": change_texts, "json_pairs": change_tree, "fhir": change_tree, "ndjson": change_tree}
+    changes = {"workbook": change_texts, **dict.fromkeys(("json_pairs", "fhir", "ndjson", "joined_set"), change_tree)}
     change_form = changes.get(name)
 
     def mutate(content: bytes, max_size: int, seed: int) -> bytes:

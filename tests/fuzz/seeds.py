@@ -115,7 +115,7 @@ MESSAGES = [
     f"PRT|1|AD||PP|{M}^^^^^^^^&{OID_NPI}\n",
     f"MSH#*~\\&#E#S###2021##ADT*A28#M\\X31\\#P\rPID#1##{C}***MEDICARE*MC######################Y\rPD1####{N}\r",
 ]
-MANIFEST = {
+MANIFEST: Json = {
     "transactionTime": "2026-01-02T03:04:05Z", "request": "https://ehr.example.org/fhir/Group/1/$export",
     "output": [{"type": "Group", "url": "https://ehr.example.org/f/g.ndjson", "count": 1},
                {"type": "Patient", "url": "https://ehr.example.org/f/p.ndjson", "count": 2}],
@@ -132,9 +132,19 @@ def _write_lines(documents: list[Json]) -> bytes:
 
 
 def _write_set(manifest: object) -> bytes:
+    return join_parts({**({"manifest.json": _write(manifest)} if manifest else {}), **_write_files()})
+
+
+def _write_files() -> dict[str, bytes]:
     people = [patient(A, id="p1", generalPractitioner=[_AT]), patient(B, id="p2")]
-    files = {"g.ndjson": _write_lines([group(member(refer("Patient/p1"), N))]), "p.ndjson": _write_lines(people)}
-    return join_parts({**({"manifest.json": _write(manifest)} if manifest else {}), **files})
+    return {"g.ndjson": _write_lines([group(member(refer("Patient/p1"), N))]), "p.ndjson": _write_lines(people)}
+
+
+def _join_set(*, sized: bool) -> bytes:
+    files = list(_write_files().values())
+    sizes = [{"followingBytes": len(lines)} if sized else {} for lines in files]
+    output = [{**one, **size} for one, size in zip(MANIFEST["output"], sizes, strict=True)]
+    return b"\n".join([_write({**MANIFEST, "output": output}), b"".join(files)])
 
 
 _PARTS = [join_parts(list_members(one)) for one in WORKBOOKS]
@@ -156,6 +166,7 @@ SEEDS: dict[str, list[bytes]] = {
     "fhir": _FHIR,
     "ndjson": _NDJSON,
     "export_set": [_write_set(MANIFEST), _write_set(None)],
+    "joined_set": [_join_set(sized=True), _join_set(sized=False)],
     "hl7v2": _MESSAGES,
     "gzip": [
         *(b"r" + gzip.compress(one, mtime=0) for one in (TABLES[0], _FHIR[0])),

@@ -11,19 +11,21 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from service.domain.errors import UnreadableFile
 from service.domain.identifiers import Environment
 from service.rosters.delimited.reader import read_delimited
 from service.rosters.formats import Reader, find_format
 from service.rosters.heading_rows import read_headings
 from service.rosters.hl7v2.reader import read_hl7v2
 from service.rosters.json_text.export_set import read_export_set
+from service.rosters.json_text.joined_set import open_delivery
 from service.rosters.json_text.reader import read_json
 from service.rosters.read import read_roster
 from service.rosters.reading import RosterOptions, RosterReading
 from service.rosters.workbook.archive import is_workbook
 from service.rosters.workbook.reader import read_workbook
 from tests.fuzz.parts import split_parts, zip_parts
-from tests.fuzz.promises import bound_cost, check_headings, promise, read_twice
+from tests.fuzz.promises import bound_cost, check_headings, check_same, promise, read_twice
 
 _DAY = date(2026, 1, 2)
 _SANDBOX = Environment.SANDBOX
@@ -73,7 +75,21 @@ def _read_set(raw: bytes) -> RosterReading:
         for part, lines in split_parts(content).items():
             if Path(part).name == part != ".." and "\0" not in part:
                 (folder / part).write_bytes(lines)
-        return read_twice(lambda: read_export_set(folder, options), options)
+        reading = read_twice(lambda: read_export_set(folder, options), options)
+        _check_joined(folder, options, reading)
+        return reading
+
+
+def _check_joined(folder: Path, options: RosterOptions, reading: RosterReading) -> None:
+    """Raises Broken unless what is delivered of a folder says the same as the folder."""
+    try:
+        with open_delivery(folder) as stream:
+            body = stream.read()
+    except UnreadableFile:
+        return
+    with _keep_file(body) as path:
+        joined = read_twice(lambda: read_export_set(path, options), options)
+    check_same(reading, joined)
 
 
 def _read_headings(raw: bytes) -> None:
@@ -132,6 +148,7 @@ TARGETS: dict[str, Target] = {
     "fhir": _build_file_target(read_json),
     "ndjson": _build_file_target(read_json),
     "export_set": _read_set,
+    "joined_set": _build_file_target(read_export_set),
     "hl7v2": _build_file_target(read_hl7v2),
     "gzip": _build_file_target(read_roster, _pack),
     "detection": _build_file_target(_detect),

@@ -37,6 +37,7 @@ _MORE = {
     "fhir": [*_FHIR.split(), *_SYSTEMS],
     "ndjson": [*_FHIR.split(), *_SYSTEMS, "\n"],
     "export_set": [*_FHIR.split(), *MANIFEST, "\n--- x.ndjson\n", "\n--- manifest.json\n", "_since", "../", "%2e"],
+    "joined_set": [*_FHIR.split(), *MANIFEST, "followingBytes", "_since", "\n"],
     "hl7v2": [*_HL7.split(), "\r", "\n", "\x0b", "\x1c"],
     "gzip": ["\x1f", "p", "r", "c", "m"],
     "detection": _FORMATS,

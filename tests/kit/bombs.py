@@ -70,6 +70,18 @@ def build_shared_string(place: str = "0") -> bytes:
     return pack_sheet(rows, xl__sharedStrings=f"<sst><si><t>{'x' * 100_000}</t></si></sst>")
 
 
+def spread_rows(step: int, last: int) -> str:
+    """Rows of pairs far from one another."""
+    return "".join(
+        write_row(line, f"1S00E00AA{n % 100:02d}", "3990000002") for n, line in enumerate(range(2, last, step))
+    )
+
+
+def build_sparse_sheets() -> bytes:
+    """Sixty sheets of which none reaches far."""
+    return build_workbook({f"S{n}": HEADER + spread_rows(9_999, 99_999) for n in range(60)})
+
+
 def build_many_sheets() -> bytes:
     return pack_sheet("", xl__workbook=f"<workbook><sheets>{'<sheet/>' * 2_000_000}</sheets></workbook>")
 
@@ -134,6 +146,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         "too_large",
     ),
     "hardly filled rectangle": (lambda: pack_sheet('<row r="1000000"><c r="O1000000"><v>1</v></c></row>'), "too_large"),
+    "spread rows": (lambda: build_workbook({"S": HEADER + spread_rows(50_000, 1_000_000)}), "too_large"),
+    "more spread rows": (lambda: build_workbook({"S": HEADER + spread_rows(40, 1_000_000)}), "too_large"),
+    "rows at the end": (lambda: build_workbook({"S": write_row(1_048_570, "MBI", "NPI")}), "too_large"),
+    "sparse sheets": (build_sparse_sheets, "too_large"),
     "cells with an error": (lambda: pack_sheet(("<row>" + '<c t="e"/>' * 1_000 + "</row>") * 3_000), "too_large"),
     "hidden rows": (lambda: pack_sheet('<row hidden="1"/>' * 2_000_000), "too_large"),
     "list of sheets": (build_many_sheets, "too_large"),

@@ -32,6 +32,24 @@ def measure_seconds(act: Callable[[], object], repeats: int = 5) -> Seconds:
     return Seconds(min(times), median(times))
 
 
+NOMINAL_SECONDS = 0.03
+"""What the plain work of `measure_slowness` takes on a core of its own of an ordinary machine."""
+
+
+def measure_slowness() -> float:
+    """How many times longer plain work takes here and now than on an ordinary core, 1 where it takes no longer.
+
+    Bounds in seconds of processor time are meant for such a core; one that is shared with other machines is slower.
+    """
+    times = []
+    for _ in range(5):
+        started, total = time.process_time(), 0
+        for n in range(500_000):
+            total += n
+        times.append(time.process_time() - started)
+    return max(1.0, median(times) / NOMINAL_SECONDS)
+
+
 def read_memory(field: str, pid: int | str = "self") -> int:
     """Bytes of a field of a process's status, such as VmRSS or VmHWM (its peak)."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():

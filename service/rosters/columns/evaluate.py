@@ -67,11 +67,13 @@ def judge_batch(batch: Batch, options: RosterOptions) -> Judged:
     if actions is not None:
         verdict = _map_distinct(actions, _find_action_verdict)
         _allow_all_practitioners(batch.cells["npi"], verdict, npi, npi_code)
-    late_months = 0
+    starts = batch.cells.get("start_date")
+    late_months = 0 if starts is None else check_birth_dates(starts)[1]
     ends = batch.cells.get("end_date")
     if ends is not None:
-        late_months = _apply_end_dates(ends, verdict, options.today)
+        late_months = max(late_months, _apply_end_dates(ends, verdict, options.today))
     np.putmask(verdict, (npi_code != 0) & (verdict >= ENDED), npi_code)
+    refuse_organization(npi, verdict, options.organization_npi)
     deaths = batch.cells.get("death_date")
     if deaths is not None:
         dead = _map_distinct(deaths, _find_death_verdict) != 0
@@ -79,6 +81,14 @@ def judge_batch(batch: Batch, options: RosterOptions) -> Judged:
         late_months = max(late_months, _count_late_months(deaths, dead))
     np.putmask(verdict, mbi == NO_MBI, mbi_code)
     return _build_judged(batch, mbi, npi, verdict, late_months)
+
+
+def refuse_organization(npi: NDArray[np.int64], verdict: Codes, organization_npi: str | None) -> None:
+    """Makes an error of every row that names the organisation itself as practitioner (feeds 2.3)."""
+    if organization_npi is not None:
+        np.putmask(
+            verdict, (npi == int(organization_npi)) & (verdict >= ENDED), np.uint8(CODE_INDEX["provider_is_org"])
+        )
 
 
 def _build_judged(

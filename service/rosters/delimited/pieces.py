@@ -27,7 +27,7 @@ from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, NO_NPI, build_strings, take_cells, view_strings
 from service.rosters.columns.store import RowStore
 from service.rosters.delimited.rows import RowSorter, TableRows
-from service.rosters.delimited.table import HEAD_BYTES, TRAILER_WORDS, Layout, TableBroken
+from service.rosters.delimited.table import HEAD_BYTES, SEAL_WORD, TRAILER_WORDS, Layout, TableBroken
 from service.rosters.delimited.texts import Cut, Declined, Desk, Text, iter_cuts
 from service.rosters.encoding import Source, Undecodable, is_utf8
 from service.rosters.limits import LINES_PER_ROW, MAX_FIELD, MAX_LINE_BYTES
@@ -282,7 +282,7 @@ def _find_kind(cell: str) -> int:
     text = cell.strip(EDGE_BLANKS).lower()
     if not text:
         return 1
-    return 2 if text.startswith(TRAILER_WORDS) else 0
+    return 2 if text == SEAL_WORD or text.startswith(TRAILER_WORDS) else 0
 
 
 def _join_chunks(column: pa.ChunkedArray[Any]) -> pa.StringArray:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
-from service.domain.identifiers import read_npi
 from service.rosters.columns.assemble import Assembly, assemble_rows, join_judged
 from service.rosters.columns.people import ColumnPeople, build_people
 from service.rosters.delimited.pieces import NotUtf8, read_pieces
+from service.rosters.delimited.practitioners import read_practitioners
 from service.rosters.delimited.rows import TableRows, iter_table, read_rows
+from service.rosters.delimited.sealed import is_altered
 from service.rosters.delimited.table import (
     HEAD_BYTES,
     HEADER_ROWS,
@@ -21,19 +20,14 @@ from service.rosters.delimited.table import (
     PLAIN_HEAD_BYTES,
     SHAPED_RIGHT,
     Layout,
-    Row,
     TableBroken,
     find_layout,
-    find_trailer,
-    is_blank_row,
 )
 from service.rosters.delimited.texts import Declined
 from service.rosters.encoding import Source, Undecodable, open_source, transcode_source
-from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.limits import limit_count
 from service.rosters.names import find_name_signal
-from service.rosters.reading import PractitionerName, RosterOptions, RosterReading
-from service.rosters.values import find_name
+from service.rosters.reading import RosterOptions, RosterReading
 
 _DATE_ORDER_LIMIT = 0.1
 
@@ -41,15 +35,22 @@ _DATE_ORDER_LIMIT = 0.1
 def read_delimited(path: Path, options: RosterOptions) -> RosterReading:
     """Answers the table of a text file; every fault of the whole file is its `file_error` (feeds 3)."""
     try:
-        source = open_source(path, options.encoding)
-        try:
-            return _read_source(source, options)
-        except (NotUtf8, UnicodeDecodeError):
-            if options.encoding is not None or source.encoding != "utf-8":
-                raise Undecodable from None
-            return _read_source(transcode_source(path), options)
+        reading = _read_text(path, options)
     except Undecodable:
         return RosterReading("csv", file_error="encoding_undecodable")
+    if reading.file_error is None and is_altered(path, reading.encoding):
+        return RosterReading(reading.format, file_error="digest_mismatch", encoding=reading.encoding)
+    return reading
+
+
+def _read_text(path: Path, options: RosterOptions) -> RosterReading:
+    source = open_source(path, options.encoding)
+    try:
+        return _read_source(source, options)
+    except (NotUtf8, UnicodeDecodeError):
+        if options.encoding is not None or source.encoding != "utf-8":
+            raise Undecodable from None
+        return _read_source(transcode_source(path), options)
 
 
 def _read_source(source: Source, options: RosterOptions) -> RosterReading:
@@ -61,7 +62,8 @@ def _read_source(source: Source, options: RosterOptions) -> RosterReading:
         blank = replace(blank, header_hash=layout.header.hash)
         if layout.kind == "practitioners":
             blank = replace(blank, format="practitioners_csv")
-            return read_practitioners(iter_table(source, layout), layout, blank, options)
+            found = read_practitioners(iter_table(source, layout), layout, blank, options)
+            return found or replace(blank, format="csv", header_hash=None, file_error="header_unrecognised")
         if layout.header.lists_changes:
             blank = replace(blank, mode_signal="delta")
         if layout.header.error:
@@ -154,26 +156,3 @@ def _are_shaped_right(found: Assembly) -> bool:
     counts = found.findings.count_codes()
     wrong = sum(counts.get(code, 0) for code in NOT_PAIR_SHAPED)
     return found.data_rows > 0 and found.data_rows - wrong >= found.data_rows * SHAPED_RIGHT
-
-
-def read_practitioners(
-    rows: Iterable[Row], layout: Layout, blank: RosterReading, options: RosterOptions
-) -> RosterReading:
-    """Answers the names of practitioners; a wrong NPI is a finding that blinds nobody, as no patient is meant."""
-    names: list[PractitionerName] = []
-    faults: list[tuple[int, str]] = []
-    columns, width, count = layout.header.columns, layout.header.width, 0
-    for line, cells in rows:
-        if is_blank_row(cells) or find_trailer(cells, layout.header.start):
-            continue
-        count += 1
-        npi = read_npi(cells[columns["npi"]], options.environment) if len(cells) == width else None
-        if npi is None or npi.value is None:
-            faults.append((line, (npi and npi.code) or "ragged_row"))
-            continue
-        given, family = (find_name(cells[columns[role]]) for role in ("first_name", "last_name"))
-        names.append(PractitionerName(npi.value, given, family, str(line)))
-    lines = np.array([line for line, _ in faults], np.int32)
-    codes = np.array([CODE_INDEX[code] for _, code in faults], np.uint8)
-    findings = Findings(lines, codes, np.zeros(len(faults), np.bool_))
-    return replace(blank, data_rows=count, findings=findings, practitioner_names=tuple(names))

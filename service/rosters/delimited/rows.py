@@ -23,7 +23,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
-    """All rows of a table, judged; `counts` are the numbers that trailers stated, one tuple per trailer.
+    """All rows of a table, judged; `counts` are what trailers stated: of each tuple, one must be their number.
 
     `whole` is the rows of all parts as one, where they are kept so already.
     """
@@ -50,7 +50,7 @@ class RowSorter:
             return False
         trailer = find_trailer(cells, self._layout.header.start)
         if trailer:
-            self.counts.append(trailer.counts)
+            self.counts.extend(trailer.counts)
             return False
         if len(cells) != self._layout.header.width:
             self._ragged_lines.append(line)

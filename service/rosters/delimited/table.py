@@ -8,9 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from service.domain.identifiers import EDGE_BLANKS, LOOSE_ALPHABETS, Environment, read_mbi, read_npi
-from service.rosters.headings import Header, find_practitioner_header, find_roster_header
+from service.rosters.delimited.sealed import find_sealed_count
+from service.rosters.delimited.trailer_counts import read_counts
+from service.rosters.headings import Header, find_roster_header
 from service.rosters.limits import MAX_COLUMNS, MAX_FIELD
+from service.rosters.practitioner_headings import find_practitioner_header
 from service.rosters.reading import RosterOptions
+from service.rosters.values import read_birth_date, unwrap_cell
 
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_ROWS = 20
@@ -25,12 +29,14 @@ NOT_PAIR_SHAPED = frozenset(
     {"mbi_missing", "mbi_length", "mbi_format", "mbi_is_hicn", "mbi_is_ssn"}
     | {"npi_missing", "npi_length", "npi_format", "npi_scientific", "ragged_row"}
 )
+SEAL_WORD = "t"
 TRAILER_WORDS = ("total", "count", "record", "end of", "trailer")
-_DATE_LIKE = re.compile(r"[0-9]+[/-][0-9]+[/-][0-9]+|[0-9]+:[0-9]+(?::[0-9]+)?")
-_NUMBER = re.compile(r"(?<![A-Za-z0-9.])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|(?<![A-Za-z0-9.])[0-9]+(?![A-Za-z0-9])")
-_MOST_DIGITS = 15
-"""No count has as many; what has more is cut, so that it stays a number that a column can hold."""
-_FIRST_WORD = re.compile(r"^[A-Za-z]+")
+_OTHER_NUMBERS = frozenset({"mbi_is_hicn", "mbi_is_ssn", "npi_scientific"})
+"""What stands where a patient's number belongs, or is left of a practitioner's."""
+_WORD = re.compile(r"[^\W0-9_]{4}")
+"""No identifier has four letters in a row."""
+_PLAIN = re.compile(r"(?=(?:[^0-9]*[0-9]){5})[A-Za-z0-9.\-\u2010-\u2014\u2212\u00ad]+")
+"""Every MBI has at least five digits, every NPI more; they are hardly ever written with anything else."""
 _LOOSE_MBI = re.compile("".join(f"[{alphabet}]" for alphabet in LOOSE_ALPHABETS))
 
 _LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -60,9 +66,9 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """The last line of a report; `counts` are the numbers it states."""
+    """The last line of a report; `counts` are the numbers it states: of each tuple, one must be that of the rows."""
 
-    counts: tuple[int, ...]
+    counts: tuple[tuple[int, ...], ...]
 
 
 def iter_rows(lines: Iterable[str], delimiter: str, first_line: int = 1) -> Iterator[Row]:
@@ -94,26 +100,29 @@ def find_layout(head: str, options: RosterOptions) -> Layout | None:
         layout = find_practitioner_layout(rows, delimiter)
         if layout:
             return layout
+    if options.column_mapping or options.header_hash:
+        return None  # whoever chose columns by their headings sends headings
     for delimiter, rows in heads.items():
         if _are_pairs([cells for _, cells in rows]):
-            error = "header_changed" if options.header_hash else None
-            header = Header(PAIR_HEADER.columns, 2, "", error)
-            return Layout("roster", delimiter, header, 1, headerless=True)
+            return Layout("roster", delimiter, PAIR_HEADER, 1, headerless=True)
     return None
 
 
 def find_trailer(cells: list[str], start: int = 0) -> Trailer | None:
-    """Answers the trailer that a row is, if it is one (feeds 3.3); `start` is the first column of the table."""
+    """Answers the trailer that a row is, if it is one (feeds 3.3, reliability S6.1).
+
+    `start` is the first column of the table.
+    """
     first = cells[start].strip(EDGE_BLANKS).lower() if len(cells) > start else ""
     filled = [cell for cell in cells if cell.strip(EDGE_BLANKS)]
+    sealed = find_sealed_count(filled) if first == SEAL_WORD else None
+    if sealed is not None:
+        return Trailer(((sealed,),))
     if not first.startswith(TRAILER_WORDS) or len(filled) > 2:
         return None
     if any(read_mbi(cell, environment).code is None for cell in filled for environment in Environment):
         return None
-    stated = _FIRST_WORD.sub("", " ".join(cell.strip(EDGE_BLANKS) for cell in filled))
-    numbers = _NUMBER.findall(_DATE_LIKE.sub(" ", stated))
-    digits = [number.replace(",", "").lstrip("0") or "0" for number in numbers]
-    return Trailer(tuple(int(one[:_MOST_DIGITS]) for one in digits))
+    return Trailer(read_counts(" ".join(cell.strip(EDGE_BLANKS) for cell in filled)))
 
 
 def is_blank_row(cells: list[str]) -> bool:
@@ -165,10 +174,27 @@ def _find_next_line(rows: list[Row], index: int, line: int, cells: list[str]) ->
 
 
 def _are_pairs(rows: list[list[str]]) -> bool:
-    """Answers whether a head without header looks like MBI, NPI rows."""
-    filled = [cells for cells in rows if not is_blank_row(cells) and not find_trailer(cells)]
+    """Answers whether a head without header looks like MBI, NPI rows, from its very first row on.
+
+    Words there are headings or a title: what they say of the columns is not to be ignored (feeds 3.3 and 3.4).
+    """
+    said = [cells for cells in rows if not is_blank_row(cells)]
+    if not said or not any(map(_may_be_identifier, said[0])):
+        return False
+    filled = [cells for cells in said if not find_trailer(cells)]
     right = sum(_is_pair(cells) for cells in filled)
     return bool(filled) and right >= len(filled) / 2
+
+
+def _may_be_identifier(cell: str) -> bool:
+    """Answers whether a cell holds an MBI or NPI, or what may be left of one, and no words and no date."""
+    codes = {read_mbi(cell, Environment.SANDBOX).code, read_npi(cell, Environment.SANDBOX).code}
+    if None in codes or not codes <= NOT_PAIR_SHAPED or codes & _OTHER_NUMBERS:
+        return True
+    text = unwrap_cell(cell)
+    if read_birth_date(text).on is not None or _WORD.search(text):
+        return False
+    return _PLAIN.fullmatch(text) is not None
 
 
 def _is_pair(cells: list[str]) -> bool:

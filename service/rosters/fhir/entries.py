@@ -116,21 +116,22 @@ def _is_partial(bundle: Resource) -> bool:
     if not isinstance(entries, list) or len(_list_entries(bundle)) < len(entries):
         return True  # something was listed that cannot be read
     total = bundle.get("total")
-    return total is not None and not (isinstance(total, int) and total in _count_matches(bundle))
+    return total is not None and (type(total) is not int or total != _count_matches(bundle))
 
 
-def _count_matches(bundle: Resource) -> set[int]:
-    """Answers how many entries a total may speak of.
+def _count_matches(bundle: Resource) -> int:
+    """Answers how many entries a total speaks of: those that matched, not those that were merely included.
 
-    A total leaves out what was merely included. Where no entry says which those are, it may mean all entries, or
-    those of the one kind that was asked for: the Groups, or else the Patients.
+    Where an entry does not say which it is, only those of the one kind that carries the roster count: the Groups, or
+    else the Patients. A total that happens to equal all entries may be that of patients of whom some are missing.
     """
     entries = [entry for _, entry in _list_entries(bundle)]
-    modes = [_find_search_mode(entry) for entry in entries]
-    if any(modes):
-        return {sum(mode not in _NO_MATCH for mode in modes)}
     kinds = [entry["resource"].get("resourceType") for entry in entries]
-    return {len(entries), kinds.count("Group") or kinds.count("Patient") or len(entries)}
+    carrier = next((kind for kind in ("Group", "Patient") if kind in kinds), None)
+    return sum(
+        mode not in _NO_MATCH if mode else carrier in (None, kind)
+        for mode, kind in zip(map(_find_search_mode, entries), kinds, strict=True)
+    )
 
 
 def _find_search_mode(entry: Resource) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from service.domain.identifiers import Environment, Reading
+from service.domain.identifiers import Reading, refuse_npi
 from service.rosters.columns.evaluate import PERSON_ONLY
 from service.rosters.fhir.entries import Entry, find_declared_total, find_envelope_signal, find_weakest, iter_entries
 from service.rosters.fhir.members import count_declared, find_group_signal, is_roster_group, read_groups
@@ -45,7 +45,7 @@ def build_fhir_reading(documents: Documents, blank: RosterReading, options: Rost
     signal = find_envelope_signal(documents)
     groups = [entry for entry in source.entries if is_roster_group(entry)]
     practitioners = source.list_kind("Practitioner")
-    names = tuple(_iter_practitioner_names(practitioners, options.environment))
+    names = tuple(_iter_practitioner_names(practitioners, options))
     total = find_declared_total(documents)
     blank = replace(blank, mode_signal=signal, practitioner_names=names, declared_count=total)
     if groups:
@@ -101,19 +101,23 @@ def _build_lone_row(entry: Entry, source: Input) -> PairRow:
     return PairRow(entry.pointer, source.read_mbi(entry.resource), Reading(None, None), date_code, PERSON_ONLY)
 
 
-def _iter_practitioner_names(practitioners: Sequence[Entry], environment: Environment) -> Iterator[PractitionerName]:
+def _iter_practitioner_names(practitioners: Sequence[Entry], options: RosterOptions) -> Iterator[PractitionerName]:
     for entry in practitioners:
-        npi = read_practitioner_npi(entry.resource, environment).value
+        npi = _read_listed(entry, options).value
         if npi is not None:
             name = find_person_name(entry.resource)
             yield PractitionerName(npi, name.given, name.family, entry.pointer.removesuffix("#"))
+
+
+def _read_listed(practitioner: Entry, options: RosterOptions) -> Reading:
+    return refuse_npi(read_practitioner_npi(practitioner.resource, options.environment), options.organization_npi)
 
 
 def _note_bad_practitioners(
     practitioners: Sequence[Entry], blank: RosterReading, options: RosterOptions
 ) -> RosterReading:
     """Answers a list of practitioners; a wrong NPI is a finding that blinds nobody, as no patient is meant."""
-    found = ((entry.pointer, read_practitioner_npi(entry.resource, options.environment)) for entry in practitioners)
+    found = ((entry.pointer, _read_listed(entry, options)) for entry in practitioners)
     faults = [(pointer.removesuffix("#"), CODE_INDEX[reading.code]) for pointer, reading in found if reading.code]
     findings = Findings(
         [pointer for pointer, _ in faults],

@@ -10,7 +10,7 @@ import numpy as np
 from service.domain.demographics import is_contradiction
 from service.domain.identifiers import Environment, Reading, pack_mbi
 from service.rosters.columns.assemble import assemble_rows
-from service.rosters.columns.evaluate import PRESENT, Judged
+from service.rosters.columns.evaluate import PRESENT, Judged, refuse_organization
 from service.rosters.columns.kernels import NO_MBI, NO_NPI
 from service.rosters.fhir.entries import Entry
 from service.rosters.fhir.resources import (
@@ -77,7 +77,7 @@ def build_pairs_reading(
     if len(rows) > options.max_rows:
         raise TooLarge
     positions = [row.pointer.removesuffix("#") for row in rows]
-    found = assemble_rows(_judge(rows), positions=positions, ended_is_absent=options.mode == "snapshot")
+    found = assemble_rows(_judge(rows, options), positions=positions, ended_is_absent=options.mode == "snapshot")
     named = None if whole else {mbi for mbi, _ in found.present.iter_pairs()}
     people, differing = _list_people(source, named)
     return replace(
@@ -93,13 +93,15 @@ def build_pairs_reading(
     )
 
 
-def _judge(rows: Sequence[PairRow]) -> Judged:
-    verdict = [CODE_INDEX[row.mbi.code or row.npi.code or ""] or row.verdict for row in rows]
+def _judge(rows: Sequence[PairRow], options: RosterOptions) -> Judged:
+    npi = np.array([_number_npi(row.npi) for row in rows], np.int64)
+    verdict = np.array([CODE_INDEX[row.mbi.code or row.npi.code or ""] or row.verdict for row in rows], np.uint8)
+    refuse_organization(npi, verdict, options.organization_npi)
     return Judged(
         line=np.arange(1, len(rows) + 1, dtype=np.int32),
         mbi=np.array([pack_mbi(row.mbi.value) if row.mbi.value else NO_MBI for row in rows], np.uint64),
-        npi=np.array([_number_npi(row.npi) for row in rows], np.int64),
-        verdict=np.array(verdict, np.uint8),
+        npi=npi,
+        verdict=verdict,
         date_code=np.array([CODE_INDEX[row.date_code or ""] for row in rows], np.uint8),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import hl7
 
-from service.domain.identifiers import Environment, Reading, read_mbi, read_npi
+from service.domain.identifiers import Environment, Reading, read_mbi, read_npi, refuse_npi
 from service.rosters.hl7v2.messages import Message
 
 Repetition = Sequence[Sequence[str]]
@@ -57,12 +57,15 @@ def _read_mbi(message: Message, segment: hl7.Segment, field: int, environment: E
     return (good or found or [Reading(None, "mbi_missing")])[0]
 
 
-def read_message_npi(message: Message, environment: Environment) -> Treating:
-    """Answers the NPI of the first source that yields a valid one, else what is wrong with the first that is tagged."""
+def read_message_npi(message: Message, environment: Environment, organization_npi: str | None = None) -> Treating:
+    """Answers the NPI of the first source that yields a valid one, else what is wrong with the first that is tagged.
+
+    The organisation's own number is wrong wherever it stands.
+    """
     wrong: list[Reading] = []
     is_untagged = False
     for repetition in _iter_practitioners(message):
-        reading = read_npi(message.read(repetition, 1), environment)
+        reading = refuse_npi(read_npi(message.read(repetition, 1), environment), organization_npi)
         if not _is_npi_tagged(message, repetition):
             is_untagged |= reading.value is not None
         elif reading.value:

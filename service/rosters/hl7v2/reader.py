@@ -101,7 +101,7 @@ def _read_message(message: Message, blank: Row, options: RosterOptions) -> Row:
     if event in RENAMING_EVENTS:
         return _read_renames(message, blank, options)
     mbi = read_message_mbi(message, options.environment)
-    treating = read_message_npi(message, options.environment)
+    treating = read_message_npi(message, options.environment, options.organization_npi)
     born, date_code = _read_birth(message.get("PID", 7))
     is_dead = bool(message.get("PID", 29)) or message.get("PID", 30).upper() == "Y"
     remarks = [code for code in (date_code, "npi_untagged" if treating.is_untagged else None) if code]
@@ -129,6 +129,7 @@ def _build_reading(rows: Sequence[Row], unclosed: Sequence[str], blank: RosterRe
         data_rows=len(rows),
         present=found.present,
         mbi_changes=tuple(change for row in by_time for change in row.changes),
+        change_positions=tuple(row.position for row in by_time for _ in row.changes),
         findings=_join_findings(rows, found.findings, unclosed),
         protected=found.protected,
         blind_errors=found.blind_errors,

@@ -1,136 +1,171 @@
-"""Reads a bulk export: a folder of NDJSON files with the manifest that lists them (feeds 4.1 and 4.2)."""
+"""Reads a bulk export: NDJSON files with the manifest that lists them, in a folder or as one body (feeds 4.1, 4.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from service.rosters.encoding import Undecodable, open_source
 from service.rosters.fhir.entries import add_counts, find_weakest
-from service.rosters.fhir.reader import build_fhir_reading
-from service.rosters.fhir.resources import list_objects
-from service.rosters.json_text.documents import NotJson, Plan, TreeReader
+from service.rosters.fhir.reader import Documents, build_fhir_reading
+from service.rosters.json_text.documents import NotJson, Plan
+from service.rosters.json_text.joined_set import MANIFEST, JoinedSet, WrongSize, find_joined_set
+from service.rosters.json_text.manifests import Manifest, Output, build_manifest, load_manifest
+from service.rosters.json_text.parts import Part, find_file, find_part
 from service.rosters.json_text.reader import KEYS, SHRINK, collect_documents, number_documents
-from service.rosters.json_text.times import find_time
 from service.rosters.limits import MAX_EXPANDED_BYTES, TooLarge
-from service.rosters.positions import choose_position
+from service.rosters.positions import choose_file_name
 from service.rosters.reading import RosterOptions, RosterReading
 
-MANIFEST = "manifest.json"
-_LONGEST_NAME = 255
-"""Bytes; asking a file system for a longer name is an error, not the answer that there is none."""
-_MANIFEST_KEYS = {
-    name: name for name in ("output", "url", "type", "count", "error", "deleted", "request", "transactionTime")
-}
+_BLANK = RosterReading("ndjson", encoding="utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What an export says it consists of: counts by file name, what it says about completeness, and as of when."""
+def read_export_set(path: Path, options: RosterOptions) -> RosterReading:
+    """Answers a folder, or the body that holds the same, as one input.
 
-    counts: dict[str, object]
-    signal: str | None
-    as_of_at: datetime | None = None
-
-
-def read_export_set(folder: Path, options: RosterOptions) -> RosterReading:
-    """Answers the folder as one input; every fault of the whole set is its `file_error`."""
-    blank = RosterReading("ndjson", encoding="utf-8")
+    Every fault of the whole set is its `file_error`.
+    """
     try:
-        manifest = _load_manifest(folder)
-        files = [file for name in manifest.counts if (file := _find_file(folder, name))]
-        if not files:
-            return replace(blank, file_error="unsupported_format_ndjson")
-        if sum(file.stat().st_size for file in files) > MAX_EXPANDED_BYTES:
-            raise TooLarge
-        documents = {file.name: _read_file(file, f"file-{n}") for n, file in enumerate(files, 1)}
-        reading = build_fhir_reading([one for found in documents.values() for one in found], blank, options)
-        counts = {name: len(found) for name, found in documents.items()}
-        declared = add_counts(manifest.counts.values())
-        return replace(
-            reading,
-            mode_signal=_find_signal(manifest, counts, reading.mode_signal),
-            declared_count=reading.declared_count if declared is None else declared,
-            as_of_at=manifest.as_of_at,
-        )
+        if path.is_dir():
+            return _read_folder(path, options)
+        joined = find_joined_set(path)
+        if joined is None:
+            raise NotJson
+        if joined.is_cut:
+            return _read_parts(joined.manifest, joined.cut_parts(), options)
+        return _read_lines(joined, options)
     except Undecodable:
         error = "encoding_undecodable"
     except TooLarge:
         error = "too_large"
+    except WrongSize:
+        error = "count_mismatch"
     except NotJson as fault:
         error = "truncated" if fault.is_cut else "unsupported_format_ndjson"
-    return replace(blank, file_error=error)
+    return replace(_BLANK, file_error=error)
 
 
-def _load_manifest(folder: Path) -> Manifest:
-    """Answers the manifest, or all NDJSON files where there is none; raises as `read_export_set` catches."""
-    path = _find_file(folder, MANIFEST)
+def _read_folder(folder: Path, options: RosterOptions) -> RosterReading:
+    """Answers the files that the manifest lists, or all NDJSON files where there is none."""
+    path = find_file(folder, MANIFEST)
     if path is None:
-        return Manifest(dict.fromkeys(sorted(file.name for file in folder.glob("*.ndjson"))), None)
-    with open_source(path).open() as stream:
-        found = list(TreeReader(Plan(_MANIFEST_KEYS, lambda _: None, {})).iter_documents(stream))
-    content = found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
-    counts: dict[str, object] = {}
-    signals = ["snapshot"]
-    for output in list_objects(content, "output"):
-        name = _find_name(output.get("url"))
-        if name in counts:
-            signals.append("partial")  # two files that are one here
-        counts[name] = output.get("count")
-    signals.extend(_iter_signals(content))
-    return Manifest(counts, find_weakest(signals), find_time(content.get("transactionTime")))
+        names = sorted(file.name for file in folder.glob("*.ndjson"))
+        manifest = Manifest(tuple(map(Output, names)), None)
+    else:
+        with open_source(path).open() as stream:
+            manifest = build_manifest(load_manifest(stream))
+    return _read_parts(manifest, [part for name in manifest.counts if (part := find_part(folder, name))], options)
 
 
-def _iter_signals(content: dict[str, Any]) -> Iterator[str]:
-    if "_since" in str(content.get("request")) or content.get("deleted"):
-        yield "delta"
-    if content.get("error"):
-        yield "partial"
+def _read_parts(manifest: Manifest, parts: Sequence[Part], options: RosterOptions) -> RosterReading:
+    """Answers a set whose files are told apart."""
+    if not parts:
+        raise NotJson
+    if sum(part.size for part in parts) > MAX_EXPANDED_BYTES:
+        raise TooLarge
+    counts: Counter[str] = Counter()
+    documents: list[tuple[str, Any]] = []
+    for n, part in enumerate(parts, 1):
+        found = _read_part(part)
+        counts[part.name] += len(found)
+        shown = choose_file_name(part.name, f"file-{n}")
+        documents.extend((f"{shown}:{pointer}", document) for pointer, document in _number(part, found))
+    return _build_reading(manifest, documents, options, is_complete=_is_complete(manifest, counts))
 
 
-def _find_signal(manifest: Manifest, counts: dict[str, int], of_resources: str) -> str:
-    """Answers what the set says: a whole list only when both the Group and the manifest do (feeds 4.1)."""
+def _read_lines(joined: JoinedSet, options: RosterOptions) -> RosterReading:
+    """Answers a set whose lines stand behind its manifest one after the other.
+
+    It is whole only where there are as many resources of each type as the manifest says of its files.
+    """
+    rest = joined.find_rest()
+    if not any(piece.strip() for piece in rest.iter_bytes()):
+        raise NotJson
+    found = _read_part(rest)
+    files = _list_files(joined.manifest, found)
+    documents = _number(rest, found, 0 if files else joined.head.count(b"\n") + 1)
+    if files:
+        documents = list(_iter_named(documents, files))
+    return _build_reading(joined.manifest, documents, options, is_complete=_has_all_lines(joined.manifest, found))
+
+
+def _build_reading(
+    manifest: Manifest, documents: Documents, options: RosterOptions, *, is_complete: bool
+) -> RosterReading:
+    reading = build_fhir_reading(documents, _BLANK, options)
+    declared = add_counts(manifest.counts.values())
+    said = "none" if manifest.signal is None else manifest.signal
+    return replace(
+        reading,
+        mode_signal=find_weakest([reading.mode_signal, said, "snapshot" if is_complete else "partial"]),
+        declared_count=reading.declared_count if declared is None else declared,
+        as_of_at=manifest.as_of_at,
+    )
+
+
+def _is_complete(manifest: Manifest, counts: Mapping[str, int]) -> bool:
+    """Answers whether every file is there, with as many lines as are said of it."""
     if manifest.signal is None:
-        return "none" if of_resources == "snapshot" else of_resources
+        return True
     stated = {name: count for name, count in manifest.counts.items() if count is not None}
-    complete = counts.keys() == manifest.counts.keys() and all(counts[name] == n for name, n in stated.items())
-    return find_weakest([of_resources, manifest.signal, "snapshot" if complete else "partial"])
+    return counts.keys() == manifest.counts.keys() and all(counts[name] == n for name, n in stated.items())
 
 
-def _find_name(url: object) -> str:
-    """Answers the last part of a URL, which is how a downloaded file is called."""
-    try:
-        return PurePosixPath(urlsplit(url).path).name if isinstance(url, str) else ""
-    except ValueError:
-        return ""
+def _has_all_lines(manifest: Manifest, found: Sequence[Any]) -> bool:
+    """Answers whether there are as many resources of each type as the manifest says, in whatever order."""
+    lengths = manifest.list_lengths()
+    if lengths is None:
+        return False
+    kinds = [output.kind for output in manifest.outputs]
+    is_typed = None not in kinds
+    stated: Counter[object] = Counter()
+    for kind, length in zip(kinds, lengths, strict=True):
+        stated[kind if is_typed else None] += length
+    return +stated == Counter(_find_kind(one) if is_typed else None for one in found)
 
 
-def _find_file(folder: Path, name: str) -> Path | None:
-    """Answers a plain file directly in the folder; nothing outside of it is ever followed."""
-    file = folder / name
-    may_be = 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_NAME and file.name == name
-    return file if may_be and file.is_file() and not file.is_symlink() else None
+def _list_files(manifest: Manifest, found: Sequence[Any]) -> list[Output]:
+    """Answers the file of each line, nothing where the lines do not follow the manifest."""
+    lengths = manifest.list_lengths()
+    if lengths is None or sum(lengths) != len(found):
+        return []
+    files = [output for output, length in zip(manifest.outputs, lengths, strict=True) for _ in range(length)]
+    kinds = zip(files, map(_find_kind, found), strict=True)
+    return files if all(output.kind in (None, kind) for output, kind in kinds) else []
 
 
-def _read_file(file: Path, otherwise: str) -> list[tuple[str, Any]]:
-    """Answers the lines of a file, each with the name of the file, or with `otherwise` where nobody may see that."""
+def _iter_named(numbered: Documents, files: Sequence[Output]) -> Iterator[tuple[str, Any]]:
+    """Yields each resource with the name of its file and the line in it."""
+    before, last, n, current = 0, 0, 0, None
+    for (pointer, document), output in zip(numbered, files, strict=True):
+        if output is not current:
+            before, n, current = last, n + 1, output
+        last = int(pointer.removesuffix("#"))
+        yield f"{choose_file_name(output.name, f'file-{n}')}:{max(last - before, 1)}#", document
+
+
+def _find_kind(document: Any) -> object:
+    kind = document["resourceType"]
+    return kind if isinstance(kind, str) else None
+
+
+def _read_part(part: Part) -> list[Any]:
+    """Answers the resources of a file."""
     documents: list[Any] = []
-    source = open_source(file)
-    if source.text is not None:
-        raise Undecodable
-    with source.open() as stream:
-        if file.stat().st_size:
+    with part.open() as stream:
+        if part.size:
             collect_documents(stream, Plan(KEYS, _refuse_row, SHRINK), documents)
     if not all(isinstance(one, dict) and "resourceType" in one for one in documents):
         raise NotJson
-    with source.open() as stream:
-        numbered = number_documents(stream, documents)
-    shown = choose_position(file.name, otherwise)
-    return [(f"{shown}:{pointer}", document) for pointer, document in numbered]
+    return documents
+
+
+def _number(part: Part, documents: Sequence[Any], first: int = 1) -> list[tuple[str, Any]]:
+    with part.open() as stream:
+        return number_documents(stream, documents, first)
 
 
 def _refuse_row(_: object) -> None:

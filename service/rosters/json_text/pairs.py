@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from service.domain.identifiers import pack_mbi, read_mbi
+from service.domain.patient_numbers import holds_patient_number
 from service.rosters.columns.assemble import Ragged
 from service.rosters.columns.evaluate import Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, build_strings
@@ -155,7 +156,7 @@ def _read_envelope(envelope: Mapping[str, Any], rows: PairRows, blank: RosterRea
     as_of, sequence = envelope.get("as_of"), envelope.get("sequence")
     if isinstance(sequence, bool) or not isinstance(sequence, str | int | None):
         raise ValueError("not a sequence")
-    if sequence is not None and not _SEQUENCE.fullmatch(str(sequence)):
+    if sequence is not None and not _may_be_kept(str(sequence)):
         raise ValueError("not a sequence that can be kept")
     return replace(
         blank,
@@ -163,6 +164,12 @@ def _read_envelope(envelope: Mapping[str, Any], rows: PairRows, blank: RosterRea
         as_of_at=None if as_of is None else read_time(as_of),
         sequence=None if sequence is None else str(sequence),
     )
+
+
+def _may_be_kept(sequence: str) -> bool:
+    """Answers whether a sequence is short text that holds no patient's number; plain digits are a number of files."""
+    is_free = sequence.isdecimal() or not holds_patient_number(sequence)
+    return is_free and _SEQUENCE.fullmatch(sequence) is not None
 
 
 def _count_from_one(columns: Columns) -> Columns:

@@ -59,9 +59,12 @@ def collect_documents(stream: BinaryIO, plan: Plan, documents: list[Any]) -> Non
         raise
 
 
-def number_documents(stream: BinaryIO, documents: Sequence[Any]) -> list[tuple[str, Any]]:
-    """Answers each value with the physical line it is on, or with its place where they are not one a line."""
-    lines = [number for number, line in enumerate(stream, 1) if line.strip()]
+def number_documents(stream: BinaryIO, documents: Sequence[Any], first: int = 1) -> list[tuple[str, Any]]:
+    """Answers each value with the physical line it is on, or with its place where they are not one a line.
+
+    `first` is the number of the stream's first line.
+    """
+    lines = [number for number, line in enumerate(stream, first) if line.strip()]
     if len(lines) != len(documents):
         lines = list(range(1, len(documents) + 1))
     return [(f"{line}#", document) for line, document in zip(lines, documents, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 import zlib
@@ -24,6 +25,8 @@ RELATIONS = "xl/_rels/workbook.xml.rels"
 _END = struct.Struct("<4s4xHHLL2x")
 _END_MARK = b"PK\x05\x06"
 _COMMENT = 1 << 16
+_HEAD = 1 << 20
+_PART = re.compile(rb"PK\x03\x04.{26}xl/", re.DOTALL)
 _CHUNK = 1 << 16
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 
@@ -33,12 +36,21 @@ class Damaged(Exception):
 
 
 def is_workbook(path: Path) -> bool:
-    """Answers whether an archive holds the parts of an Excel workbook."""
+    """Answers whether an archive holds the parts of an Excel workbook, or held them before its end was lost."""
     try:
         with open_archive(path) as archive:
             return any(name.startswith("xl/") for name in archive.namelist())
-    except (Damaged, TooLarge):
+    except TooLarge:
         return False
+    except Damaged:
+        return _begins_as_workbook(path)
+
+
+def _begins_as_workbook(path: Path) -> bool:
+    """Answers whether a part of a workbook is named in the head of an archive that has no index (appnote 4.3.7)."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    return _PART.search(head) is not None
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:

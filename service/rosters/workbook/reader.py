@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import python_calamine as calamine
 
-from service.rosters.delimited.reader import build_table_reading, read_practitioners
+from service.rosters.columns.evaluate import NO_ROW
+from service.rosters.delimited.practitioners import read_practitioners
+from service.rosters.delimited.reader import build_table_reading
 from service.rosters.delimited.rows import TableRows, judge_rows
 from service.rosters.delimited.table import (
     HEADER_ROWS,
@@ -37,7 +39,8 @@ _VALUELESS = {
     "death_date": ("deceased_hold", "formula_without_value"),
     "end_date": ("bad_end_date", "formula_without_value"),
 }
-"""What the text for a missing value is taken for in each column, and what is meant; an action is wrong either way."""
+"""What the text for a missing value is taken for in each of these columns, and what is meant; an action is wrong either
+way."""
 _WHOLE_LIMIT = 1e15
 _CANNOT_READ = (calamine.CalamineError, OSError, ValueError, OverflowError)
 
@@ -132,8 +135,9 @@ def _read_sheets(sheets: Sequence[Sheet], blank: RosterReading, options: RosterO
     if found or len(lists) != 1:
         return replace(blank, file_error="ambiguous_sheets")
     sheet, layout = lists[0]
-    blank = replace(blank, format="practitioners_xlsx", header_hash=layout.header.hash)
-    return read_practitioners(_iter_body(sheet, layout), layout, blank, options)
+    listed = replace(blank, format="practitioners_xlsx", header_hash=layout.header.hash)
+    reading = read_practitioners(_iter_body(sheet, layout), layout, listed, options)
+    return reading or replace(blank, file_error="ambiguous_sheets")
 
 
 def _read_roster(sheet: Sheet, layout: Layout, blank: RosterReading, options: RosterOptions) -> RosterReading:
@@ -157,12 +161,21 @@ def _iter_body(sheet: Sheet, layout: Layout) -> Iterator[Row]:
 
 
 def _mark_valueless(table: TableRows, facts: SheetFacts, layout: Layout) -> None:
-    """Names what a formula without value leaves open; it was read as a text that is wrong in every column."""
-    for role, (wrong, meant) in _VALUELESS.items():
-        column = layout.header.columns.get(role, -1) + 1
-        rows = np.array(sorted({row for row, place in facts.valueless_cells if place == column}), np.int32)
+    """Names what a formula without value leaves open; it was read as a text that is wrong in the columns of pairs.
+
+    In those that speak of people it makes an error of a row that has no other.
+    """
+    for role, column in layout.header.columns.items():
+        rows = np.array(sorted({row for row, place in facts.valueless_cells if place == column + 1}), np.int32)
         for part in table.parts if len(rows) else ():
-            part.verdict[np.isin(part.line, rows) & (part.verdict == CODE_INDEX[wrong])] = CODE_INDEX[meant]
+            chosen = np.isin(part.line, rows)
+            if role in _VALUELESS:
+                wrong, meant = _VALUELESS[role]
+                part.verdict[chosen & (part.verdict == CODE_INDEX[wrong])] = CODE_INDEX[meant]
+            else:
+                part.verdict[chosen & (part.verdict > NO_ROW)] = CODE_INDEX["formula_without_value"]
+            if role == "birth_date":
+                part.date_code[chosen] = 0
 
 
 def _list_hidden(table: TableRows, facts: SheetFacts, layout: Layout) -> list[int]:

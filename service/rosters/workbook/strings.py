@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable
 from xml.parsers import expat
 
-from service.rosters.limits import MAX_EXPANDED_BYTES, MAX_SHARED_STRINGS, TooLarge
+from service.rosters.limits import MAX_BLANK_STRINGS, MAX_EXPANDED_BYTES, MAX_SHARED_STRINGS, TooLarge
 from service.rosters.workbook.elements import Attributes, Nesting, walk_elements
 
 _MOST_DIGITS = 10
@@ -20,6 +20,7 @@ class _StringScanner:
 
     def __init__(self, parser: expat.XMLParserType) -> None:
         self.lengths = array("Q")
+        self._blank = 0
         self.nesting = Nesting(parser)
 
     def take(self, name: str, attributes: Attributes) -> None:
@@ -30,8 +31,9 @@ class _StringScanner:
         if attributes:
             _check_count(attributes.get("uniqueCount", "0"))
         if name == "si" or name.endswith(":si"):
+            self._blank += bool(self.lengths) and not self.lengths[-1]
             self.lengths.append(0)
-            if len(self.lengths) > MAX_SHARED_STRINGS:
+            if len(self.lengths) > MAX_SHARED_STRINGS or self._blank > MAX_BLANK_STRINGS:
                 raise TooLarge
 
     def add_text(self, text: str) -> None:

@@ -17,8 +17,11 @@ from zipfile import ZipInfo
 
 from service.rosters.limits import (
     FREE_SHEET_CELLS,
+    FREE_SHEET_LINES,
+    MAX_BLANK_ROWS,
     MAX_EMPTINESS,
     MAX_EXPANDED_BYTES,
+    MAX_LINES_PER_FILLED,
     MAX_ODD_CELLS,
     MAX_SHEET_CELLS,
     TooLarge,
@@ -62,6 +65,30 @@ class SheetFacts:
         return row < len(self.hidden_rows) and self.hidden_rows[row] == 1
 
 
+@dataclass(slots=True)
+class _Extent:
+    """How far sheets reach from their first cell (A1) on, and how much of that is filled; sums over all of them."""
+
+    lines: int = 0
+    spanned: int = 0
+    filled_lines: int = 0
+    cells: int = 0
+
+    def add(self, other: _Extent) -> None:
+        """Counts one more sheet."""
+        self.lines += other.lines
+        self.spanned += other.spanned
+        self.filled_lines += other.filled_lines
+        self.cells += other.cells
+
+    def check_emptiness(self) -> None:
+        """Raises TooLarge where hardly anything is in what is read line by line."""
+        if self.spanned > max(FREE_SHEET_CELLS, MAX_EMPTINESS * self.cells):
+            raise TooLarge
+        if self.lines > max(FREE_SHEET_LINES, MAX_LINES_PER_FILLED * self.filled_lines):
+            raise TooLarge
+
+
 @dataclass(frozen=True, slots=True)
 class _Listed:
     """A sheet as the workbook lists it."""
@@ -84,8 +111,7 @@ class _SheetScanner:
         self.shared_cells = 0
         self._parser = parser
         self._row = self._column = 0
-        self._cells = 0
-        self._first = (_LAST_ROW, _LAST_COLUMN)
+        self._cells = self._filled_lines = self._filled_row = self._rows = 0
         self._last = (0, 0)
         self._open_formula = self._is_text = False
 
@@ -125,19 +151,19 @@ class _SheetScanner:
         if len(cells) > MAX_ODD_CELLS:
             raise TooLarge
 
-    def check_extent(self) -> None:
-        """Raises TooLarge for a rectangle that nobody could hold in memory, or that hardly anything is in."""
-        height, width = self._last[0] - self._first[0] + 1, self._last[1] - self._first[1] + 1
-        if self._cells and (self._last[0] * self._last[1] > MAX_SHEET_CELLS or height * width > MAX_SHEET_CELLS):
+    def measure(self) -> _Extent:
+        """Answers how far the sheet reaches; raises TooLarge for a rectangle that nobody could hold in memory."""
+        lines, columns = self._last
+        if lines * columns > MAX_SHEET_CELLS:
             raise TooLarge
-        if height * width > max(FREE_SHEET_CELLS, MAX_EMPTINESS * self._cells):
-            raise TooLarge
+        return _Extent(lines, lines * columns, self._filled_lines, self._cells)
 
     def _take_row(self, attributes: Attributes) -> None:
         text = attributes.get("r")
         self._row = _read_number(text) if text is not None else self._row + 1
         self._column = 0
-        if self._row > _LAST_ROW:
+        self._rows += 1
+        if self._row > _LAST_ROW or self._rows - self._filled_lines > MAX_BLANK_ROWS:
             raise TooLarge
         if attributes.get("hidden") in _TRUE or attributes.get("ht") in _NO_HEIGHT:
             self.facts.hide_row(self._row)
@@ -154,7 +180,8 @@ class _SheetScanner:
             self._column, self._row = _number_column(found.group(1)), int(found.group(2))
         if self._cells > MAX_SHEET_CELLS or self._row > _LAST_ROW or self._column > _LAST_COLUMN:
             raise TooLarge
-        self._first = min(self._first[0], self._row), min(self._first[1], self._column)
+        self._filled_lines += self._row != self._filled_row
+        self._filled_row = self._row
         self._last = max(self._last[0], self._row), max(self._last[1], self._column)
         kind = attributes.get("t")
         self._is_text = kind == "str"
@@ -173,7 +200,7 @@ def survey_workbook(path: Path) -> dict[str, SheetFacts]:
         listed = _list_sheets(unpacker.iter_chunks(members.pop(WORKBOOK)))
         targets = _list_targets(unpacker.iter_chunks(members.pop(RELATIONS)))
         facts: dict[str, SheetFacts] = {}
-        shared_cells, sheets = 0, []
+        extent, shared_cells, sheets = _Extent(), 0, []
         for sheet in listed:
             member = members.pop(targets.get(sheet.relation, ""), None)
             if member is None or sheet.name in facts:
@@ -181,8 +208,10 @@ def survey_workbook(path: Path) -> dict[str, SheetFacts]:
             scanner = _scan_sheet(unpacker.iter_chunks(member))
             facts[sheet.name] = scanner.facts
             scanner.facts.is_hidden = sheet.is_hidden
+            extent.add(scanner.measure())
             shared_cells += scanner.shared_cells
             sheets.append(member)
+        extent.check_emptiness()
         lengths = _look_through(unpacker, members)
         if shared_cells * max(lengths, default=0) > MAX_EXPANDED_BYTES:
             again = Unpacker(archive, path.stat().st_size)
@@ -236,7 +265,6 @@ def _scan_sheet(chunks: Iterable[bytes]) -> _SheetScanner:
     parser.StartElementHandler = scanner.take
     walk_elements(chunks, parser, scanner.nesting)
     scanner.close_cell()
-    scanner.check_extent()
     return scanner
 
 

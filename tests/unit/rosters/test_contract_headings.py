@@ -150,26 +150,6 @@ def test_two_columns_for_one_meaning_wait_for_a_person(check_text: CheckText, he
     assert found == build_result(file_error="ambiguous_columns", mode_signal=signal)
 
 
-PATIENTS_WITHOUT_MBI = [
-    "Member ID,First Name,Last Name,NPI",
-    "MRN,First Name,Last Name,NPI",
-    "HICN,First Name,Last Name,NPI",
-    "Medicare #,First Name,Last Name,NPI",
-    "Patient No,First Name,Last Name,NPI",
-    "Patient MBI Number,First Name,Last Name,NPI",
-    "First Name,Last Name,DOB,NPI",
-    "Member First Name,Member Last Name,PCP NPI",
-]
-
-
-@pytest.mark.parametrize("header", PATIENTS_WITHOUT_MBI)
-def test_a_roster_without_mbi_is_no_list_of_practitioners(read_text: ReadText, header: str) -> None:
-    row = ",".join([N] * (header.count(",") + 1))
-    reading = read_text(f"{header}\n{row}\n")
-    assert (reading.format, reading.file_error) == ("csv", "header_unrecognised")
-    assert reading.practitioner_names == ()
-
-
 FOUR = "Member ID,Rendering NPI,Attributed NPI,Left on"
 MAPPING = {"mbi": "Member ID", "npi": "Attributed NPI", "end_date": "Left on"}
 KNOWN = hash_header(FOUR.split(","))

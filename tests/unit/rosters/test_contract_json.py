@@ -214,7 +214,7 @@ def test_an_envelope_has_a_sequence(read_text: ReadText, value: Any, sequence: s
     assert read_text(json.dumps(wrap([A, N], sequence=value))).sequence == sequence
 
 
-@pytest.mark.parametrize("value", [41.5, True, [41], {}])
+@pytest.mark.parametrize("value", [41.5, True, [41], {}, "1S00E00AA12", "987-65-4329"])
 def test_a_sequence_that_orders_nothing_is_refused(read_text: ReadText, value: Any) -> None:
     reading = read_text(json.dumps(wrap([A, N], sequence=value)))
     assert (reading.file_error, reading.sequence) == ("unsupported_format_json", None)

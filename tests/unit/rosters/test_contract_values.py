@@ -217,6 +217,11 @@ DAY_FIRST: list[tuple[str, str, list[str], dict[str, Any]]] = [
     ("end dates beside birth dates", "DOB,Term Date", [",31/12/2040"] * 2 + ["1940-01-01,"] * 8, {
         "file_error": "date_order_conflict",
     }),
+    ("starts", "Effective Date", ["31/12/2020"] * 2 + ["01/02/2020"] * 8, {"file_error": "date_order_conflict"}),
+    ("starts beside ends", "Effective Date,Term Date", ["31/12/2020,05/04/2040"] + ["2020-01-02,"] * 8, {
+        "file_error": "date_order_conflict",
+    }),
+    ("a tenth of the starts", "Effective Date", ["31/12/2020"] + ["soon"] + [""] * 8, {}),
     ("dates of death", "Death Date", ["31/12/2020"] * 2 + [""] * 8, {"file_error": "date_order_conflict"}),
 ]  # fmt: skip
 

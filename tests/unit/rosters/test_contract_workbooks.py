@@ -81,11 +81,27 @@ SHEETS: list[tuple[str, Rows, dict[str, Any]]] = [
             write_row(3, write_formula(value), N, ""),
             write_row(4, B, M, write_formula(value)),
         ), {
-            "present": [[B, M]], "errors": [[2, "npi_missing"], [3, "mbi_missing"]],
-            "warnings": [[4, "dob_unparseable"]], "protected_mbis": [A], "blind_errors": 1,
+            "errors": [[2, "npi_missing"], [3, "mbi_missing"], [4, "formula_without_value"]],
+            "protected_mbis": [A, B], "blind_errors": 1,
         })
         for name, value in [("none", ""), ("an empty one", EMPTY), ("not yet one", NOT_YET), ("blanks", "<v> \n</v>")]
     ],
+    ("formulas without a stored value about people", (
+        write_row(1, "MBI", "NPI", "First Name", "Last Name", "Sex", "Note"),
+        write_row(2, A, N, write_formula(NOT_YET), "Doe", "F", ""),
+        write_row(3, B, M, "Ann", write_formula(NOT_YET), "F", ""),
+        write_row(4, C, N, "Ann", "Doe", write_formula(NOT_YET), ""),
+        write_row(5, D, N, "Ann", "Doe", "F", write_formula(NOT_YET)),
+    ), {
+        "present": [[D, N]], "errors": [[line, "formula_without_value"] for line in (2, 3, 4)],
+        "protected_mbis": [A, B, C],
+    }),
+    ("formulas without a stored value in rows that are wrong anyway", (
+        HEADER, write_row(2, "x", N, write_formula(NOT_YET)), write_row(3, B, "1", write_formula(NOT_YET)),
+    ), {"errors": [[2, "mbi_length"], [3, "npi_length"]], "protected_mbis": [B], "blind_errors": 1}),
+    ("a removal with a formula that was never calculated", (
+        write_row(1, "Action", "MBI", "NPI", "DOB"), write_row(2, "delete", A, N, write_formula(NOT_YET)),
+    ), {"mode_signal": "delta", "errors": [[2, "formula_without_value"]], "protected_mbis": [A]}),
     ("hidden and filtered rows", (
         HEADER, write_row(2, A, N, "", more='hidden="1"'), write_row(3, B, M, "", more='hidden="true"'),
     ), {**TWO, "warnings": [[2, "hidden_rows"], [3, "hidden_rows"]]}),

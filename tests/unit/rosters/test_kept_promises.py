@@ -145,7 +145,7 @@ def test_cells_may_share_strings_as_long_as_all_of_them_fit(
         assert check_text(sheet)["file_error"] == error
 
 
-@pytest.mark.parametrize(("row", "error"), [(100_001, None), (1_000_001, "too_large")])
+@pytest.mark.parametrize(("row", "error"), [(100_000, None), (100_001, "too_large")])
 def test_a_rectangle_is_refused_that_hardly_anything_is_in(check_text: CheckText, row: int, error: str | None) -> None:
     far = f'<row r="{row}"><c r="C{row}"><v>1</v></c></row>'
     sheet = build_workbook({"S": write_row(1, "MBI", "NPI", "Note") + write_row(2, A, N, "x") + far})

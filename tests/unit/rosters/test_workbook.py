@@ -125,3 +125,20 @@ def test_a_workbook_cut_anywhere_is_refused(check_text: CheckText) -> None:
     book = build_sheet(HEADER, write_row(2, A, N))
     for cut in range(4, len(book), 97):
         assert check_text(book[:cut])["file_error"] is not None
+
+
+STYLED = "".join(f'<row r="{line}"><c r="A{line}" s="1"/><c r="B{line}" s="1"/></row>' for line in range(3, 20_000))
+SPARSE = {
+    "an empty sheet beside it": {"Roster": HEADER + write_row(2, A, N), "Sheet2": "", "Sheet3": ""},
+    "hundreds of blank rows": {"Roster": HEADER + write_row(2, A, "") + write_row(900, A, N)},
+    "a remark far below": {"Roster": HEADER + write_row(2, A, N) + write_row(60_000, "", "", "checked")},
+    "a remark far to the right": {"Roster": HEADER + write_row(2, A, N) + '<row r="3"><c r="XFA3" t="str"/></row>'},
+    "cells that are only styled": {"Roster": HEADER + write_row(2, A, N) + STYLED},
+    "a title far into a second sheet": {"Roster": HEADER + write_row(2, A, N), "Notes": write_row(30_000, "Notes")},
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_a_workbook_may_be_rather_empty(check_text: CheckText, name: str) -> None:
+    found = check_text(build_workbook(SPARSE[name]))
+    assert (found["file_error"], found["present"]) == (None, [[A, N]])
