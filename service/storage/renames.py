@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
-from service.domain.roster import MbiChange
-from service.storage.rows import insert_into
+from service.domain.renames import MbiChange
+from service.storage.rows import Where, insert_into
 from service.storage.sealing import OrganizationKeys
 from service.storage.tables.rosters import mbi_change as changes
 
@@ -29,18 +29,35 @@ def save_renames(
 ) -> None:
     """Record changes of MBIs (former, new) that a delivery tells, in their order.
 
-    The last word on a number stands, and earlier ones are kept behind it; a delivery that is released late has not the
-    last word.
+    The last word on a number stands, and earlier ones are kept behind it, also those that another process writes at the
+    same moment; a delivery that is released late has not the last word.
     """
-    for n, (former, new) in enumerate(told):
-        index = keys.index_mbi(former)
-        earlier = _find_earlier(connection, keys, organization_id, index, (new, delivery))
-        body = keys.seal("mbi_change", "body", index.hex(), json.dumps([former, new, n, earlier]).encode())
-        row = {"body": body, "delivery": delivery, "recorded_at": now}
-        statement = insert_into(connection, changes).values(organization_id=organization_id, old_index=index, **row)
-        key = [changes.c.organization_id, changes.c.old_index]
-        is_last = changes.c.delivery <= delivery
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=row, where=is_last))
+    last = {keys.index_mbi(former): (former, new, n) for n, (former, new) in enumerate(told)}
+    for index, (former, new, n) in sorted(last.items()):  # in one order, so that no two wait for each other
+        this = {"organization_id": organization_id, "old_index": index}
+        row = {"body": _seal_body(keys, index, former, new, n, []), "delivery": delivery, "recorded_at": now}
+        first = insert_into(connection, changes).values(**this, **row).on_conflict_do_nothing()
+        if connection.execute(first.returning(changes.c.delivery)).one_or_none() is None:
+            where = (changes.c[name] == value for name, value in this.items())
+            _follow_word(connection, keys, index, (former, new, n), row, *where)
+
+
+def _follow_word(
+    connection: Connection,
+    keys: OrganizationKeys,
+    index: bytes,
+    word: tuple[str, str, int],
+    row: dict[str, Any],
+    *where: Where,
+) -> None:
+    """Put a word before those that are recorded, each other new number once; unless it comes late."""
+    recorded = connection.execute(select(changes.c.body, changes.c.delivery).where(*where).with_for_update()).one()
+    if recorded.delivery > row["delivery"]:
+        return
+    _, last, place, earlier = _open_body(keys, index, recorded.body)
+    words = [*(one for one in earlier if one[0] != last), (last, recorded.delivery, place)]
+    kept = [one for one in words if one[0] != word[1] and one[1] != row["delivery"]]
+    connection.execute(update(changes).where(*where).values(row | {"body": _seal_body(keys, index, *word, kept)}))
 
 
 def find_renames(
@@ -66,17 +83,8 @@ def find_renames(
     return [MbiChange(former, new, number) for number, _, former, new in sorted(found)]
 
 
-def _find_earlier(
-    connection: Connection, keys: OrganizationKeys, organization_id: str, index: bytes, word: tuple[str, int]
-) -> _Earlier:
-    """Answer what other deliveries told of a number before this word, each other new number once."""
-    where = changes.c.organization_id == organization_id, changes.c.old_index == index
-    row = connection.execute(select(changes.c.body, changes.c.delivery).where(*where).with_for_update()).one_or_none()
-    if row is None:
-        return []
-    _, last, place, earlier = _open_body(keys, index, row.body)
-    words = [*(one for one in earlier if one[0] != last), (last, row.delivery, place)]
-    return [one for one in words if one[0] != word[0] and one[1] != word[1]]
+def _seal_body(keys: OrganizationKeys, index: bytes, former: str, new: str, place: int, earlier: _Earlier) -> bytes:
+    return keys.seal("mbi_change", "body", index.hex(), json.dumps([former, new, place, earlier]).encode())
 
 
 def _open_body(keys: OrganizationKeys, index: bytes, body: bytes) -> tuple[str, str, int, _Earlier]:

@@ -13,6 +13,7 @@ from service.domain.errors import InvalidInput, NotAllowed, Unsigned
 from service.domain.identifiers import is_npi
 from service.domain.people import Action, Actor, check_may
 from service.domain.plan import read_plan
+from service.domain.typed_words import read_reason
 from service.runtime import Runtime
 from service.storage import organizations, plans
 from service.storage.plans import SignOff, StandingAuthorisation
@@ -38,8 +39,7 @@ def authorize(
     """Sign a standing authorisation for at most 90 days; it covers adds and renewals of listed practitioners only."""
     check_may(actor, Action.SIGN_PLAN, organization_id)
     npis = list(npis)
-    if not reason.strip():
-        raise InvalidInput("A standing authorisation needs a reason.")
+    reason = read_reason(reason, "A standing authorisation")
     if wrong := [npi for npi in npis if not is_npi(npi)]:
         raise InvalidInput(f"These are no NPIs: {', '.join(wrong)}.", next_action="Name practitioners by ten digits.")
     now = rt.now()
@@ -47,7 +47,7 @@ def authorize(
     check_standing(now, until_at)
     listed = sorted(npis)
     added = StandingAuthorisation(
-        person=actor.name, reason=reason.strip(), from_at=now, until_at=until_at, terms={"npis": listed}
+        person=actor.name, reason=reason, from_at=now, until_at=until_at, terms={"npis": listed}
     )
     with rt.database.begin() as connection:
         organizations.load_organization(connection, organization_id)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.intake import HELD_FILE_ERRORS
 from service.rosters.findings import describe_finding
 from service.runtime import Runtime
-from service.storage import deliveries
-from service.storage.deliveries import Delivery
+from service.storage import deliveries, plans
+from service.storage.connection import Connection
+from service.storage.deliveries import Delivery, Finding
+from service.workflows.voices import Voices, count_voices
 
 MOST_ROWS = 500
+HEADING_ERRORS = ("header_unrecognised", "header_changed", "ambiguous_columns")
+"""What a person can mend by choosing columns, without another file."""
+_NEVER_COUNTS = {
+    "truncated": "This file cannot be read to its end, so there is nothing to accept.",
+    "count_mismatch": "This file has another number of rows than was declared, so nobody knows whether it is whole.",
+    "header_changed": "The headings are not those that the columns were chosen for, so no row of this file was read.",
+}
+"""Why a file with such a fault can be rejected but never accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,9 @@ class DeliveryView:
     `mode` is how it counts, `mode_signal` what the file says of itself: it may weaken the feed, never strengthen it.
     `removals_reason` says why an accepted file lets nobody go while a person has not decided, None otherwise.
     `declared_count` is the number of rows that the file or its sender states; of the patients known to the feed
-    `absent_count` are missing from the file, and `ended_count` would be let go by it at once.
+    `absent_count` are missing from the file, and `ended_count` would be let go at once; no other feed lists these.
+    While a question about it waits, `people_needed` must say yes, and `people_agreed` of them have; None where nothing
+    waits.
     """
 
     id: str
@@ -56,11 +68,29 @@ class DeliveryView:
     decided_at: datetime | None
     decision_reason: str | None
     removals_reason: str | None
+    people_needed: int | None = None
+    people_agreed: int | None = None
+
+    @property
+    def never_counts(self) -> str | None:
+        """Why it cannot be accepted whoever says so, in one sentence; None where a person may accept it."""
+        if self.file_error is None:
+            return None
+        return _NEVER_COUNTS.get(self.file_error, "No row of this file was read, so there is nothing to accept.")
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person must decide about it: about the whole file, or about whom an accepted one leaves out."""
+        return self.state == "held" or self.removals_reason is not None
 
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """What is wrong with one row: where, which code, and one sentence with the repair; never the value itself."""
+    """What is wrong with one row: where, which code, and one sentence with the repair; never the value itself.
+
+    An error is either blind, so that the file lets nobody go until a person has decided, or it protects its patient:
+    who that is could be read, and is not let go by this file. A warning is neither.
+    """
 
     n: int
     position: str
@@ -68,10 +98,16 @@ class FindingView:
     severity: str
     is_blind: bool
     sentence: str
+    protects_patient: bool
+
+    @property
+    def effect(self) -> str | None:
+        """What the row means for letting patients go, in two words; None for a warning."""
+        return "blind" if self.is_blind else "protects its patient" if self.protects_patient else None
 
 
-def view_delivery(delivery: Delivery) -> DeliveryView:
-    """Answer a stored delivery as it is shown."""
+def view_delivery(delivery: Delivery, voices: Voices | None = None) -> DeliveryView:
+    """Answer a stored delivery as it is shown, with the state of the question about it if one is open."""
     return DeliveryView(
         delivery.id,
         delivery.number,
@@ -104,7 +140,20 @@ def view_delivery(delivery: Delivery) -> DeliveryView:
         delivery.decided_at,
         delivery.decided_reason,
         delivery.removals_reason,
+        voices.needed if voices else None,
+        voices.agreed if voices else None,
     )
+
+
+def view_deliveries(
+    connection: Connection, organization_id: str, found: Iterable[Delivery], now: datetime
+) -> list[DeliveryView]:
+    """Answer stored deliveries as they are shown, each with the state of the question about it."""
+    listed = list(found)
+    wanted = {delivery.id for delivery in listed}
+    asked = [one for one in plans.find_holds(connection, organization_id, state="open") if one.delivery_id in wanted]
+    voices = {hold.delivery_id: count_voices(connection, organization_id, hold, now) for hold in asked}
+    return [view_delivery(delivery, voices.get(delivery.id)) for delivery in listed]
 
 
 def _tell_reason(delivery: Delivery) -> str | None:
@@ -120,15 +169,25 @@ def find_deliveries(
     *,
     feed_id: str | None = None,
     state: str | None = None,
+    waiting: bool | None = None,
     after: int | None = None,
     limit: int = 50,
 ) -> list[DeliveryView]:
-    """Answer deliveries newest first, those with a number below `after`; at most 500."""
+    """Answer deliveries newest first, those with a number below `after`; at most 500.
+
+    `waiting` ones have an open question: held, or accepted while a person decides about whom they leave out.
+    """
     with rt.database.read() as connection:
         found = deliveries.find_deliveries(
-            connection, organization_id, feed=feed_id, state=state, after=after, limit=min(limit, MOST_ROWS)
+            connection,
+            organization_id,
+            feed=feed_id,
+            state=state,
+            waiting=waiting,
+            after=after,
+            limit=min(limit, MOST_ROWS),
         )
-    return [view_delivery(one) for one in found]
+        return view_deliveries(connection, organization_id, found, rt.now())
 
 
 def iter_waiting(rt: Runtime, organization_id: str) -> Iterator[str]:
@@ -148,7 +207,8 @@ def _find_waiting(rt: Runtime, organization_id: str, after: int) -> list[Deliver
 def load_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> DeliveryView:
     """Answer one delivery; raises NotFound."""
     with rt.database.read() as connection:
-        return view_delivery(deliveries.load_delivery(connection, organization_id, delivery_id))
+        found = deliveries.load_delivery(connection, organization_id, delivery_id)
+        return view_deliveries(connection, organization_id, [found], rt.now())[0]
 
 
 def find_findings(
@@ -160,7 +220,13 @@ def find_findings(
         found = deliveries.find_findings(
             connection, organization_id, delivery_id, after_n=after, limit=min(limit, MOST_ROWS)
         )
-    return [FindingView(f.n, f.position, f.code, f.severity, f.blind, describe_finding(f.code)) for f in found]
+    return [_view_finding(one) for one in found]
+
+
+def _view_finding(found: Finding) -> FindingView:
+    protects = found.severity == "error" and not found.blind
+    sentence = describe_finding(found.code)
+    return FindingView(found.n, found.position, found.code, found.severity, found.blind, sentence, protects)
 
 
 def count_findings(rt: Runtime, organization_id: str, delivery_id: str) -> dict[str, int]:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 
-from service.domain.roster import Claim, Mistaken, Panel, Renames, build_panel, find_mistaken, resolve_renames
+from service.domain.renames import Numbers, find_mistaken, resolve_renames
+from service.domain.roster import Claim, Panel, build_panel
 from service.storage import panels
 from service.storage.connection import Connection
 from service.storage.panel_codec import read_claims
 from service.storage.renames import find_renames
 from service.storage.sealing import OrganizationKeys
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The MBIs that patients have had: the present one of each former one, and what was taken for theirs by mistake."""
-
-    renames: Renames
-    mistaken: Mistaken
-
-    def find_present(self, mbi: str) -> str:
-        """Answer the number that a patient with this one has by now."""
-        return self.renames.get(mbi, mbi)
 
 
 def load_numbers(connection: Connection, keys: OrganizationKeys, organization_id: str) -> Numbers:
@@ -39,4 +27,4 @@ def load_desired(
     for panel in panels.load_claims(connection, keys, organization_id, npi):
         by_npi[panel.npi][panel.feed] = read_claims(panel.columns)
     known = load_numbers(connection, keys, organization_id)
-    return [build_panel(one, claims, known.renames, known.mistaken) for one, claims in sorted(by_npi.items())]
+    return [build_panel(one, claims, known) for one, claims in sorted(by_npi.items())]

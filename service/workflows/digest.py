@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from service.domain.canonical import write_time
 from service.domain.errors import Busy, WrongState
 from service.domain.intake import Doubt, Verdict
-from service.rosters.findings import count_errors, insert_findings
+from service.rosters.findings import Finding, count_errors, insert_findings
 from service.runtime import Runtime
 from service.storage import deliveries, organizations
 from service.storage.connection import Connection
@@ -18,9 +18,10 @@ from service.storage.plans import Hold
 from service.storage.rows import in_batches
 from service.storage.sketches import save_sketch
 from service.workflows.conflicts import close_conflicts
-from service.workflows.deliveries import DeliveryView, iter_waiting, view_delivery
+from service.workflows.deliveries import DeliveryView, iter_waiting, load_delivery
 from service.workflows.departures import find_basis
 from service.workflows.fold import fold_claims
+from service.workflows.headers import keep_header
 from service.workflows.identities import record_renames, save_people
 from service.workflows.judge import Weighed, is_sequence_taken, weigh_delivery
 from service.workflows.questions import (
@@ -49,7 +50,8 @@ def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Deli
     2. Unseal the file in memory and read it into columns with findings.
     3. Judge the file by its counts, times, history and effect: accepted, held or rejected; and whether it may let go.
     4. When it is accepted, keep the people it names.
-    5. In one transaction: findings, claims (when accepted), holds, state, ledger.
+    5. In one transaction: findings (of a held file also what a person must look at), claims (when accepted), holds,
+       state, ledger.
 
     Raises Busy when somebody else reads it, WrongState when it has been read already.
     """
@@ -64,14 +66,15 @@ def digest_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Deli
             weighed = weigh_delivery(connection, organization_id, opened)
             if weighed.judgement.verdict is Verdict.HELD:
                 weighed = look_up_cost(rt, connection, organization_id, opened, weighed)
+        late: Sequence[Finding] = weighed.joined
         if weighed.judgement.verdict is Verdict.ACCEPTED:
-            conflicts = save_people(rt, organization_id, opened, taken)
-            findings = insert_findings(opened.reading.findings, conflicts)
-            opened = replace(opened, reading=replace(opened.reading, findings=findings))
+            late = save_people(rt, organization_id, opened, taken)
+        findings = insert_findings(opened.reading.findings, late)
+        opened = replace(opened, reading=replace(opened.reading, findings=findings))
         with rt.database.begin() as connection:
             taken.check(connection)
             delivery = _settle_delivery(rt, connection, organization_id, opened, weighed)
-    return view_delivery(delivery)
+    return load_delivery(rt, organization_id, delivery.id)
 
 
 def digest_waiting(rt: Runtime) -> int:
@@ -175,7 +178,7 @@ def _settle_delivery(
         warning_count=len(reading.findings) - errors,
         blind_count=reading.blind_errors,
         absent_count=weighed.total.absent,
-        ended_count=weighed.total.ended,
+        ended_count=weighed.total.gone,
         hold_code=judgement.code,
         hold_reason=judgement.reason,
         settings_digest=digest_settings(opened.feed),
@@ -210,17 +213,18 @@ def _settle_delivery(
 
 
 def _fold(rt: Runtime, connection: Connection, organization_id: str, opened: Reading, weighed: Weighed) -> None:
-    """Let an accepted delivery count: changed MBIs, claims, their effect, and the sketch by which it is known again.
+    """Let an accepted delivery count: changed MBIs, claims, their effect, and by what the next one is known again.
 
-    While whom it leaves out waits for a person, its effect is told as that person must know it.
+    While whom it leaves out waits for a person, its effect is told as that person must know it; and who stays, because
+    another feed lists them too, is known from weighing it.
     """
     now, keys, feed = rt.now(), opened.keys, opened.feed
+    keep_header(rt, connection, organization_id, opened)
     record_renames(connection, keys, organization_id, opened.delivery, opened.reading.mbi_changes, now=now)
     removals_count = weighed.removals is None
     effects = fold_claims(connection, organization_id, opened, removals_count=removals_count, now=now)
-    if not removals_count:
-        ended = {effect.npi: effect.ended for effect in weighed.effects}
-        effects = [replace(effect, ended=ended.get(effect.npi, 0)) for effect in effects]
+    ended = {effect.npi: effect.ended for effect in weighed.effects}
+    effects = [replace(effect, ended=ended.get(effect.npi, 0)) for effect in effects]
     deliveries.replace_effects(connection, organization_id, opened.delivery.id, effects)
     deliveries.update_delivery(connection, organization_id, opened.delivery.id, folded_at=now)
     close_conflicts(connection, organization_id, feed.id, now=now)

@@ -23,7 +23,7 @@ COMPARED_WITH = 3
 
 @dataclass(frozen=True, slots=True)
 class EffectView:
-    """One practitioner: patients known to the feed, listed in the file, new in it, missing from it, let go by it."""
+    """One practitioner: patients known to the feed, listed in the file, new in it, missing from it, let go for it."""
 
     npi: str
     known: int
@@ -35,11 +35,15 @@ class EffectView:
 
 @dataclass(frozen=True, slots=True)
 class DepartureView:
-    """One patient whom the file leaves out, masked; `at_once` when nothing but a person stands between."""
+    """One patient whom the file leaves out, masked; `at_once` when nothing but a person stands between.
+
+    Who is `listed_elsewhere`, by another feed, stays whatever the person says.
+    """
 
     npi: str
     masked_mbi: str
     at_once: bool
+    listed_elsewhere: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,9 @@ def find_departures(
         end = kept.n if limit is None else min(kept.n, start + limit)
         found = deliveries.load_departures(connection, keys, organization_id, hold.id, start, end)
         note_access(rt, connection, organization_id, actor, "read-departures", delivery_id, len(found))
-    rows = zip(found.npi.tolist(), found.mbi.tolist(), found.at_once.tolist(), strict=True)
-    items = [DepartureView(f"{npi:010d}", mask_mbi(unpack_mbi(code)), at_once) for npi, code, at_once in rows]
+    goes = found.at_once & ~found.elsewhere
+    rows = zip(found.npi.tolist(), found.mbi.tolist(), goes.tolist(), found.elsewhere.tolist(), strict=True)
+    items = [DepartureView(f"{npi:010d}", mask_mbi(unpack_mbi(code)), *marks) for npi, code, *marks in rows]
     return DeparturesView(hold.id, kept.n, items, end if end < kept.n else None)
 
 

@@ -129,8 +129,10 @@ def _tell_columns(feed: FeedView) -> str:
     if not mapping:
         return "Columns are recognised by their headings."
     chosen = "; ".join(f"“{heading}” is {name_role(role)}" for role, heading in mapping.items())
-    pinned = " Other headings hold the file until somebody confirms the columns again."
-    return f"A person chose the columns: {chosen}.{pinned if feed.settings['header_hash'] else ''}"
+    pinned = "Other headings hold the file until somebody confirms the columns again."
+    if not feed.settings["header_hash"]:
+        pinned = "The first file that counts with them shows the headings; from then on others hold the file."
+    return f"A person chose the columns: {chosen}. {pinned}"
 
 
 def _tell_encoding(feed: FeedView) -> str:

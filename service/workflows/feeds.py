@@ -20,6 +20,7 @@ from service.domain.feeds import (
 )
 from service.domain.identifiers import LONGEST_SLUG, is_slug
 from service.domain.people import Action, Actor, check_may
+from service.domain.typed_words import check_words
 from service.runtime import Runtime
 from service.storage import deliveries, feeds, organizations, plans
 from service.storage.connection import Connection
@@ -32,6 +33,8 @@ SCOPES = ("providers_in_file", "organization")
 COLUMNS = ("mode", "scope", "absences_before_removal")
 """What every feed has besides its settings."""
 MOST_ABSENCES = 10
+ENVIRONMENT = "environment"
+"""Which MBIs a feed's files may hold; it is the organisation's, from the beginning to the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,14 @@ def add_feed(
     mode: str = "delta",
     scope: str = "providers_in_file",
     absences_before_removal: int = 2,
+    environment: str | None = None,
     settings: Mapping[str, Any] | None = None,
     actor: Actor,
 ) -> FeedView:
     """Configure a source of rosters; a delta is the default because a delta never removes by absence.
 
-    `settings` are those of `FeedSettings` by name. Raises InvalidInput, Conflict when the id is taken.
+    `settings` are those of `FeedSettings` by name. `environment` is which MBIs are allowed: that of the organisation,
+    which is also what is meant where none is given. Raises InvalidInput, Conflict when the id is taken.
     """
     check_may(actor, Action.SET_UP, organization_id)
     _check_id(feed_id)
@@ -92,6 +97,7 @@ def add_feed(
     try:
         with rt.database.begin() as connection:
             organization = organizations.load_organization(connection, organization_id)
+            _check_environment(environment, organization.environment)
             feed = Feed(
                 id=feed_id, environment=organization.environment, settings=written, created_at=rt.now(), **columns
             )
@@ -108,15 +114,18 @@ def add_feed(
 def set_feed(rt: Runtime, organization_id: str, feed_id: str, changes: Mapping[str, Any], actor: Actor) -> FeedView:
     """Change what is named of a feed and nothing else; None puts a setting back to its default.
 
-    What really differs is recorded with its old and new value; asking for what is so already changes nothing.
-    Raises InvalidInput, NotFound.
+    What really differs is recorded with its old and new value; asking for what is so already changes nothing. The
+    environment may be named, but never becomes another one. Raises InvalidInput, NotFound.
     """
     check_may(actor, Action.SET_UP, organization_id)
+    for name in changes:
+        check_words(name, "The name of a setting")
     _check_names(changes)
     columns = {name: value for name, value in changes.items() if name in COLUMNS}
     _check_columns(columns)
     with rt.database.begin() as connection:
         feed = _load(connection, organization_id, feed_id, feeds.lock_feed)
+        _check_environment(changes.get(ENVIRONMENT), feed.environment)
         wanted = {name: value for name, value in changes.items() if name in SETTING_NAMES}
         settings = change_feed_settings(read_feed_settings(feed.settings), wanted)
         changed = replace(feed, **columns, settings=write_feed_settings(settings))
@@ -187,7 +196,11 @@ def _load(
     try:
         return load(connection, organization_id, feed_id)
     except NotFound as missing:
-        raise NotFound(missing.message, next_action="See which there are: rollcall feed list.") from None
+        raise NotFound(
+            missing.message,
+            next_action="Check its id; the list of feeds shows which there are.",
+            at_terminal=f"See which there are: rollcall feed list --org {organization_id}.",
+        ) from None
 
 
 def _list_values(feed: Feed) -> dict[str, Json]:
@@ -200,12 +213,22 @@ def _find_differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[
 
 
 def _check_id(feed_id: str) -> None:
+    check_words(feed_id, "The feed id")
     if not is_slug(feed_id):
         raise InvalidInput(f"The feed id must be lower-case letters, digits and hyphens, at most {LONGEST_SLUG}.")
 
 
+def _check_environment(wanted: object, its: str) -> None:
+    """Refuse synthetic MBIs among those of people, and the reverse: all of an organisation's go to one DPC."""
+    if wanted is not None and wanted != its:
+        raise InvalidInput(
+            f"The environment of a feed is that of its organisation, {its}, and never another one.",
+            next_action="Leave it out, or add the feed to an organisation of that environment.",
+        )
+
+
 def _check_names(changes: Mapping[str, Any]) -> None:
-    unknown = sorted(changes.keys() - {*COLUMNS, *SETTING_NAMES})
+    unknown = sorted(changes.keys() - {*COLUMNS, *SETTING_NAMES, ENVIRONMENT})
     allowed = f"What may be changed is: {', '.join((*COLUMNS, *SETTING_NAMES))}."
     if unknown:
         raise InvalidInput(f"A feed has no {unknown[0]}.", next_action=allowed)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.intake import Effect
-from service.domain.roster import resolve_renames
+from service.domain.renames import resolve_renames
 from service.rosters.reading import ALL_PRACTITIONERS, Columns
 from service.storage import deliveries, panels
 from service.storage.connection import Connection
@@ -44,7 +44,8 @@ class FoldedPanel:
     """One practitioner's claims of a feed before and after a delivery, and the difference in patients.
 
     `known` and `told` are what is stored, under the MBIs that the files told; `claims` are the same as `told` by
-    patient, under the present MBIs, and so is all the rest.
+    patient, under the present MBIs, and so is all the rest. `elsewhere` are those of the left out whom another feed
+    lists too, as far as somebody has looked (`service.workflows.elsewhere`).
     """
 
     npi: str
@@ -54,6 +55,7 @@ class FoldedPanel:
     let_go: NDArray[np.uint64]
     absent: NDArray[np.uint64]
     effect: Effect
+    elsewhere: NDArray[np.uint64] = field(default_factory=lambda: _NOBODY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def fold_panels(
        alone lists is missing from the later ones, and whom they removed altogether it brings to nobody new.
     """
     keys, feed = opened.keys, opened.feed
-    renames = _load_renames(connection, organization_id, opened)
+    renames = load_renames(connection, organization_id, opened)
     known = {panel.npi: panel for panel in panels.load_claims(connection, keys, organization_id, feed=feed.id)}
     later = _find_later(connection, organization_id, opened)
     replaced = find_replaced(connection, organization_id, opened)
@@ -133,7 +135,7 @@ def fold_claims(
 
 
 def build_effect(delivery: Delivery, folded: FoldedPanel) -> DeliveryEffect:
-    """Answer the difference that a delivery makes to one practitioner as it is kept."""
+    """Answer the difference that a delivery makes to one practitioner as it is kept; whoever stays is not let go."""
     effect = folded.effect
     return DeliveryEffect(
         delivery_id=delivery.id,
@@ -142,7 +144,7 @@ def build_effect(delivery: Delivery, folded: FoldedPanel) -> DeliveryEffect:
         listed=effect.listed,
         added=effect.added,
         absent=effect.absent,
-        ended=effect.ended,
+        ended=effect.gone,
     )
 
 
@@ -214,7 +216,8 @@ def _supersede(connection: Connection, organization_id: str, opened: Reading, re
             deliveries.set_delivery_state(connection, organization_id, delivery.id, "accepted", "superseded")
 
 
-def _load_renames(connection: Connection, organization_id: str, opened: Reading) -> RenamedCodes:
+def load_renames(connection: Connection, organization_id: str, opened: Reading) -> RenamedCodes:
+    """Answer the changed MBIs of the organisation, those that a delivery tells itself among them."""
     changes, number = opened.reading.mbi_changes, opened.delivery.number
     told = find_renames(connection, opened.keys, organization_id, told=changes, delivery=number)
     return pack_renames(resolve_renames(told))

@@ -13,15 +13,18 @@ from service.domain.guards import Level
 from service.domain.intake import REMOVAL_RULES
 from service.domain.ledger import digest_bytes
 from service.domain.people import Action, Actor, check_may
+from service.domain.typed_words import read_reason
 from service.runtime import Runtime
 from service.storage import deliveries, plans
 from service.storage.connection import Connection
 from service.storage.plans import Hold, HoldDecision
+from service.workflows.deliveries import view_delivery
 from service.workflows.digest import fold_released, fold_removals, keep_people
 from service.workflows.questions import Again, ask_again, check_doubts, close_question, keep_everybody
 from service.workflows.reading import digest_settings, open_delivery
 from service.workflows.record import record_fact
 from service.workflows.taking import take_changes, take_feed
+from service.workflows.voices import find_agreed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class DecisionView:
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """What waits, why in one sentence, from when waiting costs, and how many people it takes to let it go."""
+    """What waits, why in one sentence, from when waiting costs, and how many people it takes and took to let it go."""
 
     id: str
     rule: str
@@ -53,10 +56,11 @@ class HoldView:
     delivery_id: str | None
     decisions: tuple[DecisionView, ...]
     people_needed: int
+    people_agreed: int
 
 
-def view_hold(connection: Connection, organization_id: str, hold: Hold) -> HoldView:
-    """Answer a stored hold with its decisions as it is shown."""
+def view_hold(connection: Connection, organization_id: str, hold: Hold, now: datetime) -> HoldView:
+    """Answer a stored hold with its decisions as it is shown; those count that still hold at `now`."""
     decisions = plans.find_hold_decisions(connection, organization_id, hold.id)
     return HoldView(
         hold.id,
@@ -73,6 +77,7 @@ def view_hold(connection: Connection, organization_id: str, hold: Hold) -> HoldV
         hold.delivery_id,
         tuple(DecisionView(d.person, d.verdict, d.reason, d.decided_at, d.expires_at) for d in decisions),
         Level(hold.level).people_needed,
+        len(find_agreed(decisions, now)),
     )
 
 
@@ -80,7 +85,7 @@ def find_holds(rt: Runtime, organization_id: str, state: str | None = "open") ->
     """Answer holds of one state, or all, newest first."""
     with rt.database.read() as connection:
         found = plans.find_holds(connection, organization_id, state=state)
-        return [view_hold(connection, organization_id, hold) for hold in found]
+        return [view_hold(connection, organization_id, hold, rt.now()) for hold in found]
 
 
 def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, reason: str, actor: Actor) -> HoldView:
@@ -88,15 +93,13 @@ def decide_hold(rt: Runtime, organization_id: str, hold_id: str, verdict: str, r
 
     A hold needs one person, a hard stop two different ones; the second release lets it go. Released changes go with the
     next plan, which is signed like any other; a released delivery is folded at once. Changes that were refused stay out
-    of this plan and wait again in the next one that still wants them; the ledger keeps the digest of the reason.
+    of this plan and wait again in the next one that still wants them; the ledger keeps the digest of the reason,
+    which may hold no patient's number.
     """
     check_may(actor, Action.DECIDE_HOLD, organization_id)
     if verdict not in ("release", "refuse"):
         raise InvalidInput("A decision is release or refuse.")
-    if not reason.strip():
-        raise InvalidInput(
-            "A decision needs a reason.", next_action="Write one sentence that an auditor will understand."
-        )
+    reason = read_reason(reason, "A decision")
     with ExitStack() as kept:
         again = _prepare_release(rt, organization_id, hold_id, actor, kept) if verdict == "release" else None
         return _record_decision(rt, organization_id, hold_id, verdict, reason, actor, again)
@@ -125,7 +128,7 @@ def _record_decision(
             hold_id=hold_id,
             person=actor.name,
             verdict=verdict,
-            reason=reason.strip(),
+            reason=reason,
             fingerprint=hold.fingerprint,
             decided_at=now,
             expires_at=now + DECISION_LASTS,
@@ -139,7 +142,7 @@ def _record_decision(
             if hold.delivery_id:
                 _decide_delivery(rt, connection, organization_id, hold, again, reason, actor)
         _record_fact_of(connection, organization_id, hold, decision, state)
-        return view_hold(connection, organization_id, plans.load_hold(connection, organization_id, hold_id))
+        return view_hold(connection, organization_id, plans.load_hold(connection, organization_id, hold_id), now)
 
 
 def _record_fact_of(
@@ -198,8 +201,7 @@ def _find_state(hold: Hold, decisions: list[HoldDecision], now: datetime) -> str
     standing = [d for d in decisions if d.expires_at > now]
     if any(d.verdict == "refuse" for d in standing):
         return "refused"
-    people = {d.person for d in standing if d.verdict == "release"}
-    return "released" if len(people) >= Level(hold.level).people_needed else "open"
+    return "released" if len(find_agreed(standing, now)) >= Level(hold.level).people_needed else "open"
 
 
 def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Actor, kept: ExitStack) -> Again | None:
@@ -217,16 +219,9 @@ def _prepare_release(rt: Runtime, organization_id: str, hold_id: str, actor: Act
             raise NotAllowed(
                 "Nobody releases a file that they sent in themselves.", next_action="Ask somebody else to decide."
             )
-        others = {
-            d.person
-            for d in plans.find_hold_decisions(connection, organization_id, hold_id)
-            if d.verdict == "release" and d.expires_at > now
-        }
-    if delivery.file_error:
-        raise WrongState(
-            "This file cannot be read to its end, so there is nothing to accept.",
-            next_action="Reject it and have the whole file sent again.",
-        )
+        others = find_agreed(plans.find_hold_decisions(connection, organization_id, hold_id), now)
+    if never := view_delivery(delivery).never_counts:
+        raise WrongState(never, next_action="Reject it and have the whole file sent again.")
     if len(others | {actor.name}) < Level(hold.level).people_needed:
         return None
     taken = kept.enter_context(take_feed(rt, organization_id, delivery.id))
@@ -268,7 +263,7 @@ def _decide_delivery(
         "accepted" if again else "rejected",
         decided_at=rt.now(),
         decided_by=actor.name,
-        decided_reason=reason.strip(),
+        decided_reason=reason,
     )
     if again:
         fold_released(rt, connection, organization_id, again, hold)

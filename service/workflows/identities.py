@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.identifiers import pack_mbi
-from service.domain.roster import find_mistaken
+from service.domain.renames import find_mistaken
 from service.rosters.columns.kernels import unpack_codes
 from service.rosters.columns.people import ColumnPeople
 from service.rosters.findings import Finding
@@ -79,8 +79,8 @@ def record_renames(
     save_renames(connection, keys, organization_id, told, delivery.number, now=now)
     recorded = find_renames(connection, keys, organization_id)
     mistaken = find_mistaken(recorded)
-    for former in {former for former, _ in told} & mistaken.keys() & known.keys():
-        take_back_copied(connection, keys, organization_id, known[former].identity, mistaken[former].keys(), now=now)
+    for mbi in {mbi for pair in told for mbi in pair} & mistaken.keys() & known.keys():
+        take_back_copied(connection, keys, organization_id, known[mbi].identity, mistaken[mbi].keys(), now=now)
     last = {change.former: change.new for change in recorded}
     along: dict[str, patients.PatientIdentity] = {}
     for former, new in told:

@@ -1,4 +1,4 @@
-"""Count what a delivery says of MBIs that a person must look at before it counts."""
+"""Find what a delivery says of MBIs that a person must look at before it counts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from service.domain.demographics import Described, is_contradiction
+from service.domain.demographics import is_contradiction
 from service.domain.identifiers import pack_mbi
-from service.domain.joining import find_doubtful_changes, group_numbers
-from service.domain.roster import Renames, resolve_renames
+from service.domain.joining import find_doubtful_changes
+from service.domain.renames import Numbers, Renames, resolve_renames
 from service.rosters.columns.people import ColumnPeople
+from service.rosters.findings import Finding
 from service.rosters.reading import Demographics, RosterReading
 from service.storage.connection import Connection
 from service.storage.panels import load_claims
@@ -19,44 +20,53 @@ from service.storage.patients import find_patients_by_mbi
 from service.storage.renames import find_renames
 from service.workflows.reading import Reading
 
+JOINED = "joined_patients"
 
-def count_joined(connection: Connection, organization_id: str, opened: Reading) -> int:
-    """Count the changes of MBIs that could make one patient of two, and the patients who would be two by this file.
 
-    The latter are listed under a former and the present number, and described there as two people.
+def find_joined(connection: Connection, organization_id: str, opened: Reading) -> list[Finding]:
+    """Answer the changes of MBIs that could make one patient of two, and the patients who would be two by this file.
+
+    The latter are listed under a former and the present number, and described there as two people; each is found once,
+    where the file describes who has the former.
     """
-    current = resolve_renames(find_renames(connection, opened.keys, organization_id))
-    return _count_changes(connection, organization_id, opened, current) + _count_parted(opened.reading, current)
+    numbers = Numbers(resolve_renames(find_renames(connection, opened.keys, organization_id)))
+    doubtful = _find_doubtful(connection, organization_id, opened, numbers)
+    told = dict(zip(opened.reading.mbi_changes, opened.reading.change_positions, strict=True))
+    places = [position for pair, position in told.items() if pair in doubtful]
+    places += _find_parted(opened.reading, numbers.renames)
+    return [Finding(position, JOINED, "warning", blind=False) for position in places]
 
 
-def _count_changes(connection: Connection, organization_id: str, opened: Reading, current: Renames) -> int:
-    told = {pair for pair in opened.reading.mbi_changes if current.get(pair[0]) != pair[1]}
+def _find_doubtful(
+    connection: Connection, organization_id: str, opened: Reading, numbers: Numbers
+) -> set[tuple[str, str]]:
+    told = {pair for pair in opened.reading.mbi_changes if numbers.renames.get(pair[0]) != pair[1]}
     if not told:
-        return 0
-    numbers = group_numbers(current)
-    asked = {number for pair in told for mbi in pair for number in numbers.get(mbi, {mbi})}
+        return set()
+    asked = {number for pair in told for mbi in pair for number in numbers.find_all(mbi)}
     known = find_patients_by_mbi(connection, opened.keys, organization_id, asked)
     listed = _find_listing(connection, organization_id, opened, known.keys())
 
     def is_contradicted(one: str, other: str) -> bool:
         return one in known and other in known and is_contradiction(known[one].identity, known[other].identity)
 
-    return len(find_doubtful_changes(opened.reading.mbi_changes, current, known.keys(), listed, is_contradicted))
+    return find_doubtful_changes(opened.reading.mbi_changes, numbers, known.keys(), listed, is_contradicted)
 
 
-def _count_parted(reading: RosterReading, current: Renames) -> int:
-    """Count the numbers that stand for one patient by now and for two people in this file."""
+def _find_parted(reading: RosterReading, current: Renames) -> list[str]:
+    """Answer where numbers stand that are one patient's by now and two people's in this file."""
     formers = np.array([pack_mbi(mbi) for mbi in current], np.uint64)
     presents = np.array([pack_mbi(mbi) for mbi in current.values()], np.uint64)
     if not len(formers) or not len(reading.demographics):
-        return 0
+        return []
     both = np.isin(formers, reading.present.mbi) & np.isin(presents, reading.present.mbi)
     pairs = [pair for pair, is_listed in zip(current.items(), both.tolist(), strict=True) if is_listed]
-    people: Mapping[str, Described] = _find_people(reading, {mbi for pair in pairs for mbi in pair})
-    return sum(
-        former in people and present in people and is_contradiction(people[former], people[present])
+    people = _find_people(reading, {mbi for pair in pairs for mbi in pair})
+    return [
+        people[former].position
         for former, present in pairs
-    )
+        if former in people and present in people and is_contradiction(people[former], people[present])
+    ]
 
 
 def _find_people(reading: RosterReading, mbis: Set[str]) -> dict[str, Demographics]:

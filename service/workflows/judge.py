@@ -8,6 +8,7 @@ from functools import reduce
 
 import numpy as np
 
+from service.domain.departing import doubt_removals
 from service.domain.intake import (
     MANY_PRACTITIONERS,
     Doubt,
@@ -16,22 +17,25 @@ from service.domain.intake import (
     History,
     Judgement,
     Verdict,
-    doubt_removals,
     judge_delivery,
 )
-from service.rosters.findings import count_codes, count_errors
+from service.rosters.findings import Finding, count_codes, count_errors
+from service.rosters.own_rows import NOT_OF_FEED
 from service.rosters.reading import ALL_PRACTITIONERS, RosterReading
 from service.storage import deliveries, practitioners
 from service.storage.connection import Connection
 from service.storage.deliveries import DeliveryEffect, Departures
 from service.storage.sketches import Marks, count_shared, mark_patients
 from service.workflows.departures import list_departures
+from service.workflows.elsewhere import mark_elsewhere
 from service.workflows.fold import build_effect, fold_panels
-from service.workflows.joining import count_joined
+from service.workflows.joining import find_joined
 from service.workflows.reading import Reading
 
-_LAST_DELIVERIES = 5
+_LAST_DELIVERIES, _LAST_ARRIVED = 5, 50
 DIFFERING = "demographics_differ"
+OF_OTHERS = (NOT_OF_FEED, "provider_is_org")
+"""Rows that can be read, and are refused for the practitioner whom they name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Weighed:
 
     `departures` are the very patients whom it would let go, `marks` stand in a sketch for those whom it lists.
     `costs_from` is when the first attribution lapses while its question waits; None when none does, or nobody has
-    looked yet.
+    looked yet. `joined` shows the person who must look which entries could make one patient of two.
     """
 
     judgement: Judgement
@@ -49,6 +53,7 @@ class Weighed:
     total: Effect
     departures: Departures
     marks: Marks
+    joined: list[Finding]
     costs_from: datetime | None = None
 
     @property
@@ -61,13 +66,15 @@ def weigh_delivery(connection: Connection, organization_id: str, opened: Reading
     """Judge a delivery that has been read, by what it says, by what came before, and by what it would change."""
     reading, settings = opened.reading, opened.settings
     folded = list(fold_panels(connection, organization_id, opened, removals_count=True))
+    folded = mark_elsewhere(connection, organization_id, opened, folded)
     total = reduce(Effect.__add__, (panel.effect for panel in folded), Effect())
     marks = mark_patients(opened.keys, np.unique(reading.present.mbi))
-    facts = _gather_facts(connection, organization_id, opened, total, marks)
+    joined = find_joined(connection, organization_id, opened)
+    facts = replace(_gather_facts(connection, organization_id, opened, total, marks), joined_patients=len(joined))
     judgement = judge_delivery(facts, load_history(connection, organization_id, opened), settings)
     removals = doubt_removals(facts, reading.mode_signal, reading.blind_errors, settings)
     effects = [build_effect(opened.delivery, panel) for panel in folded]
-    return Weighed(judgement, removals, effects, total, list_departures(opened, folded), marks)
+    return Weighed(judgement, removals, effects, total, list_departures(opened, folded), marks, joined)
 
 
 def describe_file(opened: Reading, total: Effect) -> FileFacts:
@@ -87,6 +94,8 @@ def describe_file(opened: Reading, total: Effect) -> FileFacts:
         as_of_at=opened.as_of_at,
         is_snapshot=opened.is_snapshot and len(reading.present) + len(reading.remove) > 0,
         declared_count=opened.declared_count,
+        sent_count=opened.delivery.declared_count,
+        foreign_rows=sum(count_codes(reading.findings).get(code, 0) for code in OF_OTHERS),
         sequence=opened.sequence,
         patients=len(np.unique(reading.present.mbi)),
         odd_patients=_count_odd(reading),
@@ -106,7 +115,6 @@ def _gather_facts(
         sequence_taken=is_sequence_taken(connection, organization_id, opened),
         refused_before=_was_refused(connection, organization_id, opened),
         shared_patients=shared,
-        joined_patients=count_joined(connection, organization_id, opened),
         unknown_npis=_find_unknown(connection, organization_id, opened, _list_npis(opened.reading)),
     )
 
@@ -116,14 +124,16 @@ def _list_npis(reading: RosterReading) -> set[str]:
 
 
 def load_history(connection: Connection, organization_id: str, opened: Reading) -> History:
-    """Answer what the last accepted deliveries of the feed were like."""
+    """Answer what the last accepted deliveries of the feed were like, and the numbers of all that arrived."""
     earlier = deliveries.find_last_accepted(connection, organization_id, opened.feed.id, n=_LAST_DELIVERIES)
     rosters = [d for d in earlier if d.present_count + d.remove_count]
     as_of = [d.as_of_at for d in earlier if d.as_of_at]
+    arrived = deliveries.find_deliveries(connection, organization_id, feed=opened.feed.id, limit=_LAST_ARRIVED)
     return History(
         row_counts=[d.data_rows for d in rosters if d.mode == "snapshot" and d.present_count],
         last_as_of_at=max(as_of, default=None),
         sequences=[d.sequence for d in earlier if d.sequence],
+        arrived=[d.sequence for d in arrived if d.sequence and d.id != opened.delivery.id],
         declares_count=bool(rosters) and all(d.declared_count is not None for d in rosters),
     )
 

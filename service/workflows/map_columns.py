@@ -111,7 +111,8 @@ def _read_sample(rt: Runtime, organization_id: str, feed: FeedView, sample: Samp
         if delivery.feed_id != feed.id:
             raise InvalidInput(
                 f"Delivery {delivery.number} came from the feed {delivery.feed_id}.",
-                next_action=f"Choose a delivery of {feed.id}: rollcall delivery list --feed {feed.id}.",
+                next_action=f"Choose a delivery of {feed.id}.",
+                at_terminal=f"Choose one of: rollcall delivery list --org {organization_id} --feed {feed.id}.",
             )
         keys = rt.open_keys(connection, organization_id)
         note_access(rt, connection, organization_id, actor, "headings", f"delivery:{delivery.id}", 0)

@@ -20,7 +20,7 @@ from service.storage.job_runs import JobRun
 from service.storage.people import Incident
 from service.storage.sealing import OrganizationKeys
 from service.workflows.conflicts import KIND as CONFLICT
-from service.workflows.deliveries import DeliveryView, view_delivery
+from service.workflows.deliveries import DeliveryView, view_deliveries
 from service.workflows.holds import HoldView, view_hold
 from service.workflows.observe import load_groups
 from service.workflows.plan import OPEN_STATES
@@ -72,7 +72,10 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One organisation at one moment, from the database alone."""
+    """One organisation at one moment, from the database alone.
+
+    `open_holds` are about plans; `suspended_removals` are accepted deliveries that let nobody go yet.
+    """
 
     organization: organizations.Organization
     now: datetime
@@ -81,6 +84,7 @@ class Overview:
     practitioners: tuple[PractitionerRow, ...]
     open_holds: tuple[HoldView, ...]
     held_deliveries: tuple[DeliveryView, ...]
+    suspended_removals: tuple[DeliveryView, ...]
     waiting_plan: PlanHead | None
     last_run: RunView | None
     next_run_at: datetime
@@ -97,7 +101,8 @@ def show_overview(rt: Runtime, organization_id: str) -> Overview:
         organization = organizations.load_organization(connection, organization_id)
         rows = _show_practitioners(connection, keys, organization, now)
         unfinished = [p for s in OPEN_STATES for p in plans.find_plans(connection, organization_id, state=s, limit=1)]
-        held = deliveries.find_deliveries(connection, organization_id, state="held", limit=50)
+        waiting = deliveries.find_deliveries(connection, organization_id, waiting=True, limit=50)
+        asked = view_deliveries(connection, organization_id, waiting, now)
         holds = plans.find_holds(connection, organization_id, state="open")
         runs = job_runs.find_runs(connection, organization_id, job=NIGHTLY, limit=1)
         heads = panels.find_panel_heads(connection, organization_id, side="observed")
@@ -109,8 +114,9 @@ def show_overview(rt: Runtime, organization_id: str) -> Overview:
             totals={b.name: sum(row.buckets[b.name] for row in rows) for b in BUCKETS},
             active=sum(row.active for row in rows),
             practitioners=tuple(rows),
-            open_holds=tuple(view_hold(connection, organization_id, h) for h in holds if h.plan_id),
-            held_deliveries=tuple(view_delivery(d) for d in held),
+            open_holds=tuple(view_hold(connection, organization_id, h, now) for h in holds if h.plan_id),
+            held_deliveries=tuple(delivery for delivery in asked if delivery.state == "held"),
+            suspended_removals=tuple(delivery for delivery in asked if delivery.state != "held"),
             waiting_plan=view_head(unfinished[0]) if unfinished else None,
             last_run=view_run(runs[0]) if runs else None,
             next_run_at=find_next_night(now, organization.time_zone, runs[0].scheduled_for if runs else None),

@@ -152,7 +152,7 @@ def view_plan(rt: Runtime, organization_id: str, plan_id: str) -> PlanView:
             head=view_head(stored),
             practitioners=_view_diffs(connection, keys, organization_id, plan),
             holds=tuple(
-                view_hold(connection, organization_id, hold)
+                view_hold(connection, organization_id, hold, rt.now())
                 for hold in plans.find_holds(connection, organization_id)
                 if hold.fingerprint in fingerprints and hold.plan_id
             ),

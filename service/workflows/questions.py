@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from service.domain.departing import doubt_change
 from service.domain.errors import WrongState
 from service.domain.guards import Level
-from service.domain.intake import REMOVAL_RULES, Doubt, Verdict, doubt_change, tell_effect
+from service.domain.intake import REMOVAL_RULES, Doubt, Verdict, tell_effect
 from service.runtime import Runtime
 from service.storage import deliveries, plans
 from service.storage.connection import Connection
@@ -87,7 +88,7 @@ def open_removal_question(
         opened.delivery.id,
         removals_reason=doubt.reason,
         absent_count=total.absent,
-        ended_count=total.ended,
+        ended_count=total.gone,
     )
     return hold
 
@@ -233,7 +234,7 @@ def _replace_question(
         hold_code=doubt.code,
         hold_reason=doubt.reason,
         absent_count=weighed.total.absent,
-        ended_count=weighed.total.ended,
+        ended_count=weighed.total.gone,
     )
     return open_question(rt, connection, organization_id, opened, weighed, doubt, n=hold.n)
 

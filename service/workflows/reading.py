@@ -15,7 +15,7 @@ from service.rosters.own_rows import keep_practitioners
 from service.rosters.read import read_roster
 from service.rosters.reading import RosterOptions, RosterReading
 from service.runtime import Runtime
-from service.storage import deliveries, feeds
+from service.storage import deliveries, feeds, organizations
 from service.storage.deliveries import Delivery
 from service.storage.feeds import Feed
 from service.storage.raw_files import open_raw_file
@@ -77,14 +77,18 @@ def open_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Readin
         delivery = deliveries.load_delivery(connection, organization_id, delivery_id)
         feed = feeds.load_feed(connection, organization_id, delivery.feed_id)
         keys = rt.open_keys(connection, organization_id)
+        own = organizations.load_organization(connection, organization_id).npi
     settings = read_feed_settings(feed.settings)
     opened = Reading(delivery, feed, settings, keys, RosterReading("unread"))
     with open_raw_file(keys, rt.settings.uploads_dir, delivery.body_path) as path:
-        return replace(opened, reading=read_as_told(path, opened, rt.now().date()))
+        return replace(opened, reading=read_as_told(path, opened, rt.now().date(), own))
 
 
-def read_as_told(path: Path, opened: Reading, today: date) -> RosterReading:
-    """Read a file with the settings of the delivery's feed, and add what its bytes alone do not say."""
+def read_as_told(path: Path, opened: Reading, today: date, organization_npi: str | None = None) -> RosterReading:
+    """Read a file with the settings of the delivery's feed, and add what its bytes alone do not say.
+
+    `organization_npi` is the own number of the organisation, which no row may give a practitioner.
+    """
     settings = opened.settings
     options = RosterOptions(
         environment=Environment(opened.feed.environment),
@@ -94,6 +98,7 @@ def read_as_told(path: Path, opened: Reading, today: date) -> RosterReading:
         header_hash=settings.header_hash,
         encoding=settings.encoding,
         today=today,
+        organization_npi=organization_npi,
     )
     return _add_circumstances(opened.delivery, settings, read_roster(path, options))
 

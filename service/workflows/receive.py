@@ -7,7 +7,9 @@ from datetime import datetime
 
 from service.domain.canonical import write_time
 from service.domain.errors import Conflict, InvalidInput
+from service.domain.patient_numbers import holds_patient_number
 from service.domain.people import Action, Actor, check_may
+from service.rosters.content_types import read_media_type
 from service.rosters.names import find_name_signal
 from service.runtime import Runtime
 from service.storage import deliveries, feeds
@@ -18,11 +20,12 @@ from service.storage.index_check import check_index_key
 from service.storage.raw_files import StoredFile, Stream, delete_raw_file, save_raw_file
 from service.storage.rows import new_id
 from service.workflows.conflicts import note_conflict
-from service.workflows.deliveries import DeliveryView, view_delivery
+from service.workflows.deliveries import DeliveryView, load_delivery, view_delivery
 from service.workflows.reading import digest_settings
 from service.workflows.record import record_fact
 
 MOST_ROWS = 1_000_000
+MISTYPED = "unsupported_format_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
 
     1. Stream the bytes to a sealed file, hashing on the way; refuse what is too large, empty or not what was declared.
     2. The same bytes again, or the same idempotency key with the same bytes, answer with the first receipt; unless a
-       person refused them and it is asked for: then they come in anew, to be judged and to wait for a person.
+       person refused them and it is asked for: then they come in anew, to be judged and to wait for a person. So do
+       bytes that could not be used for their Content-Type alone, once it is another one.
     3. Record the delivery and the ledger entry in one transaction; only then does it exist.
 
     Raises UnreadableFile, InvalidInput, Conflict (same sequence or key, other bytes), NotFound (no such feed).
@@ -77,6 +81,7 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
         with rt.database.begin() as connection:
             first = _find_first(connection, organization_id, feed_id, stored, upload, settings)
             if first is None:
+                _free_names(connection, organization_id, feed_id, stored, upload)
                 added = _record_delivery(rt, connection, organization_id, feed_id, stored, upload, actor)
                 return Receipt(view_delivery(added), is_new=True)
     except AlreadyRecorded:
@@ -87,19 +92,44 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
             note_conflict(rt, organization_id, feed_id, trouble)
         raise
     delete_raw_file(rt.settings.uploads_dir, stored.path)
-    return Receipt(view_delivery(first), is_new=False)
+    return Receipt(load_delivery(rt, organization_id, first.id), is_new=False)
 
 
 def _check_upload(upload: Upload) -> None:
     if upload.mode not in (None, "snapshot", "delta"):
-        raise InvalidInput("The roster mode must be snapshot or delta.")
+        raise InvalidInput(
+            "The roster mode must be snapshot or delta.",
+            next_action="Send the file again with one of the two, or without a mode: then its feed's counts.",
+        )
     if upload.as_of_at and upload.as_of_at.tzinfo is None:
-        raise InvalidInput("The as-of time must name its zone, for example 2026-01-31T00:00:00Z.")
+        raise InvalidInput(
+            "The as-of time must name its zone, for example 2026-01-31T00:00:00Z.",
+            next_action="Send the file again with a time that ends in Z or in an offset such as -05:00.",
+        )
     if upload.count is not None and not 0 <= upload.count <= MOST_ROWS:
-        raise InvalidInput(f"The row count must be a whole number from 0 to {MOST_ROWS:,}.")
-    for text in (upload.sequence, upload.idempotency_key):
-        if text is not None and not (text.isascii() and text.isprintable() and 0 < len(text) <= 100):
-            raise InvalidInput("A sequence or idempotency key must be 1 to 100 printable ASCII characters.")
+        raise InvalidInput(
+            f"The row count must be a whole number from 0 to {MOST_ROWS:,}.",
+            next_action="Send the file again with the number of its rows, or without a count.",
+        )
+    # A sequence of digits alone is a number to compare with others; it may have nine of them.
+    _check_name("sequence", upload.sequence, may_be_number=True)
+    _check_name("idempotency key", upload.idempotency_key, may_be_number=False)
+
+
+def _check_name(name: str, text: str | None, *, may_be_number: bool) -> None:
+    """Refuse what is no short text in ASCII, or holds a patient's number: it is kept as it is."""
+    if text is None:
+        return
+    if not (text.isascii() and text.isprintable() and 0 < len(text) <= 100):
+        raise InvalidInput(
+            f"The {name} must be 1 to 100 printable ASCII characters.",
+            next_action=f"Send the file again with another {name}, such as a running number.",
+        )
+    if not (may_be_number and text.isdecimal()) and holds_patient_number(text):
+        raise InvalidInput(
+            f"The {name} looks as if it held a patient's number: an MBI, or nine digits like a Social Security number.",
+            next_action=f"Send the file again with a {name} made of nothing about patients, such as a date or a UUID.",
+        )
 
 
 def _find_first(
@@ -107,12 +137,15 @@ def _find_first(
 ) -> Delivery | None:
     """Answer the earlier delivery of the same bytes; raises Conflict for a reused key or sequence with other bytes."""
     keyed, numbered = _find_named(connection, organization_id, feed_id, stored, upload)
+    if any(_is_retyped(named, upload) for named in (keyed, numbered)):
+        return None
     if keyed or (numbered and not upload.again):
         return keyed or numbered
     same = deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
     if same is None or (upload.again and same.is_refused):
         return None
-    return None if not numbered and (_is_newer(same, upload) or _may_read_better(same, settings)) else same
+    is_news = _is_newer(same, upload) or _may_read_better(same, settings)
+    return None if _is_retyped(same, upload) or (not numbered and is_news) else same
 
 
 def _find_named(
@@ -135,6 +168,22 @@ def _may_read_better(same: Delivery, settings: str) -> bool:
     """A file that could not be used, or was rejected, is news once a person has changed how files are read."""
     is_useless = same.file_error is not None or same.state == "rejected"
     return is_useless and same.settings_digest not in (None, settings)
+
+
+def _is_retyped(same: Delivery | None, upload: Upload) -> bool:
+    """A file that could not be used for its declared type alone is news when it comes with another one."""
+    if same is None or same.file_error != MISTYPED:
+        return False
+    return read_media_type(same.content_type) != read_media_type(upload.content_type)
+
+
+def _free_names(connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload) -> None:
+    """Take number and key from a delivery of which nothing counts but its declared type is wrong: the next has them."""
+    keyed, numbered = _find_named(connection, organization_id, feed_id, stored, upload)
+    if keyed and _is_retyped(keyed, upload):
+        deliveries.update_delivery(connection, organization_id, keyed.id, idempotency_key=None)
+    if numbered and _is_retyped(numbered, upload):
+        deliveries.update_delivery(connection, organization_id, numbered.id, sequence=None)
 
 
 def _is_newer(same: Delivery, upload: Upload) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 
 from service.domain.authorisation import STATEMENT
-from service.domain.errors import InvalidInput, NotAllowed, StalePlan, WrongState
+from service.domain.errors import NotAllowed, StalePlan, WrongState
 from service.domain.ledger import digest_bytes
 from service.domain.people import Action, Actor, check_may
+from service.domain.typed_words import read_reason
 from service.runtime import Runtime
 from service.storage import plans
 from service.storage.plans import SignOff
@@ -15,7 +16,7 @@ from service.workflows.plans import PlanHead, view_head
 from service.workflows.record import record_fact
 
 _ANEW = "Draw a new plan."
-_AFTER = {"signed": "Send it: rollcall apply, or the button on its page."}
+_AFTER = {"signed": "Apply it; it is signed and has not been sent yet."}
 """What to do with a plan that is not waiting for a signature."""
 
 
@@ -28,16 +29,15 @@ def sign_plan(
     WrongState (not drafted, or nothing in it to sign).
     """
     check_may(actor, Action.SIGN_PLAN, organization_id)
-    if not reason.strip():
-        raise InvalidInput(
-            "A sign-off needs a reason.", next_action="Write one sentence that an auditor will understand."
-        )
+    reason = read_reason(reason, "A sign-off")
     now = rt.now()
     with rt.database.begin() as connection:
         plan = plans.load_plan(connection, organization_id, plan_id)
         if plan.state != "drafted":
             raise WrongState(
-                f"The plan is {plan.state} and takes no further signature.", next_action=_AFTER.get(plan.state, _ANEW)
+                f"The plan is {plan.state} and takes no further signature.",
+                next_action=_AFTER.get(plan.state, _ANEW),
+                at_terminal=f"Send it: rollcall apply {plan_id}." if plan.state == "signed" else None,
             )
         if not hmac.compare_digest(plan.fingerprint.encode(), fingerprint.strip().lower().encode()):
             raise StalePlan("The fingerprint is not that of this plan: what you read is not what would be signed.")
@@ -51,7 +51,7 @@ def sign_plan(
                 next_action="Ask a second attester to read and sign it.",
             )
         sign_off = SignOff(
-            plan_id=plan_id, fingerprint=plan.fingerprint, person=actor.name, reason=reason.strip(), signed_at=now
+            plan_id=plan_id, fingerprint=plan.fingerprint, person=actor.name, reason=reason, signed_at=now
         )
         plans.add_sign_off(connection, organization_id, sign_off)
         plans.set_plan_state(connection, organization_id, plan_id, "drafted", "signed")
@@ -65,7 +65,7 @@ def sign_plan(
                 "plan": plan_id,
                 "fingerprint": plan.fingerprint,
                 "sign_off": sign_off.id,
-                "reason": digest_bytes(reason.strip().encode()),
+                "reason": digest_bytes(reason.encode()),
                 "statement": digest_bytes(STATEMENT.encode()),
             },
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.policy import Policy
-from service.domain.roster import resolve_renames
+from service.domain.renames import resolve_renames
 from service.storage import organizations, panels
 from service.storage.connection import Connection
 from service.storage.panel_codec import ClaimColumns, ObservedColumns

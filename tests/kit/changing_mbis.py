@@ -8,7 +8,6 @@ from practice import ADA, BRUNO, Practice, build_mbi
 
 from service.storage.patients import PatientIdentity, find_patients_by_mbi
 from service.workflows.deliveries import DeliveryView
-from service.workflows.desired import load_desired
 from service.workflows.plans import load_plan_body
 
 FORMER, WRONG, RIGHT = 1, 91, 95
@@ -54,18 +53,6 @@ def send_change_rows(practice: Practice, *rows: tuple[int, str]) -> None:
     practice.sent += 1
     lines = ["MBI,NPI,Action", *(f"{build_mbi(n)},{ADA},{action}" for n, action in rows), *[""] * practice.sent]
     assert practice.deliver("\r\n".join(lines).encode(), feed="changes").state == "accepted"
-
-
-def list_claimed(practice: Practice) -> dict[str, tuple[set[str], set[str]]]:
-    """Who is wanted and who is let go, by practitioner."""
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        panels = load_desired(connection, keys, "lakeside")
-    return {panel.npi: (set(panel.wanted), set(panel.ended)) for panel in panels}
-
-
-def list_wanted(practice: Practice, npi: str = ADA) -> set[str]:
-    return list_claimed(practice)[npi][0]
 
 
 def name(*numbers: int) -> set[str]:

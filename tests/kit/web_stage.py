@@ -47,6 +47,8 @@ ATTESTER, REVIEWER, FEEDER, ADMIN = (
 )
 FOREIGN_REVIEWER = "hugo@westside.test"
 WELLS, RIVERS, QUIET = "3990000002", "3990000010", "3990000028"
+OWN_NPIS = ("3990000069", "3990000077")
+"""Of the two organisations themselves."""
 NAMES = {WELLS: ("Dolores", "Wells"), RIVERS: ("Iris", "Rivers"), QUIET: ("Noor", "Quist")}
 _LETTERS = "ACDEFGHJKM"
 HEADINGS = "MBI,First Name,Last Name,Date of Birth,Sex,Rendering NPI"
@@ -104,7 +106,7 @@ def build_scenery(folder: Path) -> Scenery:
         operator = Actor.operator()
         for number, organization_id in enumerate((OURS, THEIRS)):
             name = f"{organization_id.title()} Clinic"
-            npi = (WELLS, RIVERS)[number]
+            npi = OWN_NPIS[number]
             add_organization(rt, organization_id=organization_id, name=name, npi=npi, actor=operator)
             add_feed(rt, organization_id, feed_id=FEED, mode="snapshot", absences_before_removal=1, actor=operator)
         create_key(rt, OURS, "first", operator)

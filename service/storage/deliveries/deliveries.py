@@ -102,15 +102,22 @@ def find_deliveries(
     *,
     feed: str | None = None,
     state: str | None = None,
+    waiting: bool | None = None,
     after: int | None = None,
     limit: int = 50,
 ) -> list[Delivery]:
-    """Answer a page of deliveries, newest first; `after` is the number of the last one on the page before."""
+    """Answer a page of deliveries, newest first; `after` is the number of the last one on the page before.
+
+    `waiting` chooses those about which a person must decide, held or only in whom they leave out, or the others.
+    """
     where = [deliveries.c.organization_id == organization_id]
     if feed is not None:
         where.append(deliveries.c.feed_id == feed)
     if state is not None:
         where.append(deliveries.c.state == state)
+    if waiting is not None:
+        is_waiting = (deliveries.c.state == "held") | deliveries.c.removals_reason.is_not(None)
+        where.append(is_waiting if waiting else ~is_waiting)
     if after is not None:
         where.append(deliveries.c.number < after)
     return _find_newest(connection, limit, *where)

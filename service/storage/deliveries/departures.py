@@ -15,23 +15,30 @@ from service.storage.tables.rosters import mbi_change as changes
 
 PER_PART = 500
 """So many stand in one sealed body: a page opens one or two of them."""
-_LAYOUT = np.dtype([("npi", "<u8"), ("mbi", "<u8"), ("at_once", "?")])
+_LAYOUT = np.dtype([("npi", "<u8"), ("mbi", "<u8"), ("marks", "u1")])
+_AT_ONCE, _ELSEWHERE = 1, 2
+"""The marks, which are added: the first one alone is what was kept before there was a second."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Departures:
-    """Patients whom a file leaves out, side by side: practitioner, packed MBI, and who of them would go at once."""
+    """Patients whom a file leaves out, side by side: practitioner, packed MBI, and two marks.
+
+    `at_once` is set when the feed would let the patient go now, `elsewhere` when another feed lists the patient too, so
+    that the organisation goes on to claim the pair.
+    """
 
     npi: npt.NDArray[np.uint64] = field(repr=False)
     mbi: npt.NDArray[np.uint64] = field(repr=False)
     at_once: npt.NDArray[np.bool_] = field(repr=False)
+    elsewhere: npt.NDArray[np.bool_] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.npi)
 
     def choose(self, chosen: slice | npt.NDArray[np.bool_]) -> Departures:
         """Answer some of them."""
-        return Departures(self.npi[chosen], self.mbi[chosen], self.at_once[chosen])
+        return Departures(self.npi[chosen], self.mbi[chosen], self.at_once[chosen], self.elsewhere[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,8 @@ def load_departures(
         for part, body in connection.execute(statement.order_by(departures.c.part))
     ]
     rows = np.frombuffer(b"".join(bodies), _LAYOUT)[start - first * PER_PART : end - first * PER_PART]
-    return Departures(rows["npi"], rows["mbi"], rows["at_once"])
+    marks = rows["marks"]
+    return Departures(rows["npi"], rows["mbi"], (marks & _AT_ONCE) > 0, (marks & _ELSEWHERE) > 0)
 
 
 def describe_renames(connection: Connection, organization_id: str) -> tuple[int, str]:
@@ -107,5 +115,6 @@ def _of_hold(organization_id: str, hold_id: str) -> ColumnElement[bool]:
 
 def _write_body(found: Departures) -> bytes:
     rows = np.empty(len(found), _LAYOUT)
-    rows["npi"], rows["mbi"], rows["at_once"] = found.npi, found.mbi, found.at_once
+    rows["npi"], rows["mbi"] = found.npi, found.mbi
+    rows["marks"] = found.at_once * _AT_ONCE + found.elsewhere * _ELSEWHERE
     return rows.tobytes()

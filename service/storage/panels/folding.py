@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.domain.identifiers import pack_mbi
-from service.domain.roster import Renames
+from service.domain.renames import Renames
 from service.storage.panel_codec import ClaimColumns
 
 Codes = npt.NDArray[np.uint64]

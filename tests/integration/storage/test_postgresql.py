@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from locks import wait_until_somebody_waits
 from sqlalchemy import Connection, text
 
 from service.storage.database import Database, open_database
@@ -95,20 +95,15 @@ def test_a_connection_that_breaks_on_the_way_is_a_breakage_and_the_next_one_work
 
 def test_whoever_writes_at_the_same_time_is_waited_for_and_counted_out(numbers: Database) -> None:
     written: list[int] = []
-    processes: list[int] = []
-    has_begun = threading.Event()
 
     def write_too() -> None:
         with numbers.begin() as connection:
-            processes.append(_find_process(connection))
-            has_begun.set()
             written.append(write_ahead(connection, INSERT_IF_NEW, (([n],) for n in range(5))))
 
     with _joined(threading.Thread(target=write_too)) as late, numbers.begin() as connection:
         write_ahead(connection, INSERT, [([3],)])
         late.start()
-        assert has_begun.wait(ENOUGH_SECONDS)
-        _wait_until_blocked(connection, processes[0])
+        wait_until_somebody_waits(connection)
     assert written == [4]
 
 
@@ -118,13 +113,6 @@ def _joined(thread: threading.Thread) -> Iterator[threading.Thread]:
         yield thread
     finally:
         thread.join(ENOUGH_SECONDS)
-
-
-def _wait_until_blocked(connection: Connection, process: int) -> None:
-    waits = text("SELECT count(*) FROM pg_locks WHERE pid = :process AND NOT granted")
-    deadline = time.monotonic() + ENOUGH_SECONDS
-    while not connection.scalar(waits, {"process": process}):
-        assert time.monotonic() < deadline, "nobody waits"
 
 
 def _find_process(connection: Connection) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from threading import Thread
 
 import pytest
+from locks import wait_until_somebody_waits
 from sqlalchemy import Connection, insert
 
-from service.domain.roster import MbiChange
+from service.domain.renames import MbiChange
 from service.storage.database import Database
 from service.storage.renames import find_renames, save_renames
 from service.storage.sealing import OrganizationKeys
@@ -52,6 +54,24 @@ def test_of_two_words_in_one_delivery_only_the_last_one_ever_stood(database: Dat
     with database.begin() as connection:
         tell(connection, keys, 3, (A, B), (C, D), (A, D))
         assert list_found(connection, keys) == [(C, D, 3), (A, D, 3)]
+
+
+@pytest.mark.parametrize(("first", "second", "found"), [(3, 7, [(A, B, 3), (A, C, 7)]), (7, 3, [(A, B, 7)])])
+def test_of_two_first_words_that_are_written_at_once_none_is_lost(
+    database: Database, keys: OrganizationKeys, first: int, second: int, found: list[tuple[str, str, int]]
+) -> None:
+    def tell_too() -> None:
+        with database.begin() as connection:
+            tell(connection, keys, second, (A, C))
+
+    other = Thread(target=tell_too)
+    with database.begin() as connection:
+        tell(connection, keys, first, (A, B))
+        other.start()
+        wait_until_somebody_waits(connection)
+    other.join()
+    with database.begin() as connection:
+        assert list_found(connection, keys) == found
 
 
 def test_what_a_delivery_is_about_to_tell_stands_where_it_will(database: Database, keys: OrganizationKeys) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from changing_mbis import OF_ADA, OF_BRUNO
 from photograph import Photograph, restore_photograph, take_photograph
-from practice import ADA, BRUNO, Practice
+from practice import ADA, BRUNO, OPERATOR, Practice
 
 from service.emulator.server import Emulator
+from service.workflows.feeds import add_feed
 
 PANELS = {ADA: range(1, 13), BRUNO: range(20, 26)}
 
@@ -48,3 +50,13 @@ def loaded(emu: Emulator, loaded_photograph: Photograph, tmp_path: Path) -> Iter
     """A practice whose first roster is at DPC: twelve patients with one practitioner, six with another."""
     with restore_photograph(emu, loaded_photograph, tmp_path) as practice:
         yield practice
+
+
+@pytest.fixture(params=["practice", "practice_on_postgresql"])
+def told(request: pytest.FixtureRequest) -> Practice:
+    """A practice with a roster at DPC, a stream of messages and a feed of changes, on each of the two databases."""
+    practice: Practice = request.getfixturevalue(request.param)
+    practice.start_with({ADA: OF_ADA, BRUNO: OF_BRUNO})
+    for feed in ("adt", "changes"):
+        add_feed(practice.rt, "lakeside", feed_id=feed, actor=OPERATOR)
+    return practice

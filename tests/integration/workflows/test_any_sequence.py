@@ -15,7 +15,7 @@ from evidence_oracle import Accepted, Decision, Limits, Oracle, Pair
 from practice import ADA, BRUNO, OPERATOR, RUTH, VERA, WILMA, Practice, build_mbi, write_roster
 
 from service.domain.authorisation import DECISION_LASTS
-from service.domain.errors import NotAllowed, Refusal
+from service.domain.errors import NotAllowed, Refusal, WrongState
 from service.domain.intake import REMOVAL_RULES
 from service.domain.people import Actor
 from service.workflows.deliveries import DeliveryView, load_delivery
@@ -153,9 +153,19 @@ class Weeks:
         hold, verdict = self.dice.choice([*waiting, last]), self.dice.choice(["release", "release", "refuse"])
         for person in (RUTH, VERA):
             if hold.state == "open":
-                hold = self.decide(hold, person, verdict)
+                hold = self.decide_anew(hold, person, verdict)
         if hold.state == "released" and hold.delivery_id and hold.rule not in REMOVAL_RULES:
             self.note(load_delivery(self.practice.rt, "lakeside", hold.delivery_id))
+
+    def decide_anew(self, hold: HoldView, person: Actor, verdict: str) -> HoldView:
+        """A person who is told that the question is another one by now looks at that one."""
+        try:
+            return self.decide(hold, person, verdict)
+        except WrongState:
+            self.oracle.reached["file asked anew"] += 1
+            waiting = find_holds(self.practice.rt, "lakeside")
+            (again,) = [one for one in waiting if one.delivery_id == hold.delivery_id]
+            return self.decide(again, person, verdict)
 
     def decide(self, hold: HoldView, person: Actor, verdict: str = "release") -> HoldView:
         return decide_hold(self.practice.rt, "lakeside", hold.id, verdict, "Looked at it.", person)

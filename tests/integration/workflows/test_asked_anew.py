@@ -6,15 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asking import find_hold, list_wanted, release
 from practice import ADA, BRUNO, CORA, OPERATOR, RUTH, VERA, WILMA, Practice, build_mbi, write_roster
 
 from service.domain.errors import WrongState
-from service.domain.people import Actor
 from service.workflows.deliveries import DeliveryView, load_delivery
-from service.workflows.desired import load_desired
 from service.workflows.effects import find_departures
 from service.workflows.feeds import add_feed, set_feed
-from service.workflows.holds import HoldView, decide_hold, find_holds
+from service.workflows.holds import find_holds
 
 EVERYBODY: dict[str, Any] = {ADA: range(1, 13), BRUNO: range(20, 26)}
 SHORT: dict[str, Any] = {ADA: range(1, 11), BRUNO: range(20, 25)}
@@ -30,21 +29,6 @@ def write_change(former: int, new: int) -> bytes:
     """An HL7 v2 message: change of patient identifier list."""
     message = "MSH|^~\\&|EHR|CLINIC|||20260302083000||ADT^A47|M1|P|2.5"
     return f"{message}\rPID|1||{build_mbi(new)}^^^CMS^MC\rMRG|{build_mbi(former)}^^^CMS^MC".encode()
-
-
-def list_wanted(practice: Practice) -> set[str]:
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        return {mbi for panel in load_desired(connection, keys, "lakeside", None) for mbi in panel.wanted}
-
-
-def find_hold(practice: Practice, delivery: DeliveryView) -> HoldView:
-    (hold,) = [hold for hold in find_holds(practice.rt, "lakeside") if hold.delivery_id == delivery.id]
-    return hold
-
-
-def release(practice: Practice, hold: HoldView, person: Actor = RUTH) -> HoldView:
-    return decide_hold(practice.rt, "lakeside", hold.id, "release", "Looked at it.", person)
 
 
 def look(practice: Practice, delivery: DeliveryView) -> int:
@@ -80,7 +64,7 @@ def joining(delivered: Practice) -> tuple[Practice, DeliveryView]:
 
 def test_a_release_for_one_doubt_lets_no_newer_doubt_pass(joining: tuple[Practice, DeliveryView]) -> None:
     practice, held = joining
-    asked = find_hold(practice, held)
+    asked = find_hold(practice, held.id)
     with pytest.raises(WrongState) as refused:
         release(practice, asked)
     assert "doubt" in refused.value.message and "anew" in refused.value.next_action
@@ -93,8 +77,8 @@ def test_a_release_for_one_doubt_lets_no_newer_doubt_pass(joining: tuple[Practic
 def test_the_new_question_tells_every_doubt_of_now(joining: tuple[Practice, DeliveryView]) -> None:
     practice, held = joining
     with pytest.raises(WrongState):
-        release(practice, find_hold(practice, held))
-    hold = find_hold(practice, held)
+        release(practice, find_hold(practice, held.id))
+    hold = find_hold(practice, held.id)
     assert "1 changed MBI would" in hold.reason and "was made 3 days" in hold.reason
     assert load_delivery(practice.rt, "lakeside", held.id).hold_reason == hold.reason
     assert release(practice, hold).state == "released"
@@ -103,17 +87,17 @@ def test_the_new_question_tells_every_doubt_of_now(joining: tuple[Practice, Deli
 
 def test_the_same_doubt_that_takes_two_people_by_now_is_asked_of_two(impatient: Practice) -> None:
     held = impatient.deliver(write_roster({ADA: range(1, 9), BRUNO: range(20, 24), CORA: range(70, 76)}))
-    assert (held.state, held.hold_code, find_hold(impatient, held).level) == ("held", "patients_missing", "hold")
+    assert (held.state, held.hold_code, find_hold(impatient, held.id).level) == ("held", "patients_missing", "hold")
     add_thirty(impatient)
     with pytest.raises(WrongState):
-        release(impatient, find_hold(impatient, held))
-    hold = find_hold(impatient, held)
+        release(impatient, find_hold(impatient, held.id))
+    hold = find_hold(impatient, held.id)
     assert (hold.rule, hold.level, hold.people_needed) == ("patients_missing", "hard-stop", 2)
 
 
 def test_a_file_of_which_nothing_is_doubted_any_more_needs_no_other_word(delivered: Practice) -> None:
     held = delivered.deliver(write_roster(EVERYBODY | STRANGE))
-    asked = find_hold(delivered, held)
+    asked = find_hold(delivered, held.id)
     assert delivered.deliver(b"NPI,First Name,Last Name\r\n3990000044,Dora,Dunes\r\n").state == "accepted"
     assert release(delivered, asked).state == "released"
     assert build_mbi(300) in list_wanted(delivered)
@@ -121,13 +105,13 @@ def test_a_file_of_which_nothing_is_doubted_any_more_needs_no_other_word(deliver
 
 def test_who_was_not_shown_stays_although_nothing_is_doubted_any_more(impatient: Practice) -> None:
     held = impatient.deliver(write_roster(SHORT | STRANGE))
-    asked = find_hold(impatient, held)
+    asked = find_hold(impatient, held.id)
     assert impatient.deliver(b"NPI,First Name,Last Name\r\n3990000044,Dora,Dunes\r\n").state == "accepted"
     late = impatient.rt.now() - timedelta(hours=1)
     assert impatient.deliver(write_roster({ADA: [30]}), mode="delta", as_of_at=late).state == "accepted"
     release(impatient, asked)
     assert build_mbi(30) in list_wanted(impatient) and build_mbi(12) in list_wanted(impatient)
-    assert "not exactly those who were shown" in find_hold(impatient, held).reason
+    assert "not exactly those who were shown" in find_hold(impatient, held.id).reason
 
 
 # Levels
@@ -136,11 +120,11 @@ def test_who_was_not_shown_stays_although_nothing_is_doubted_any_more(impatient:
 def test_a_question_about_removals_that_is_graver_by_now_takes_two_people(impatient: Practice) -> None:
     set_feed(impatient.rt, "lakeside", "ehr", {"max_removals": 2}, OPERATOR)
     delivery = impatient.deliver(write_roster(SHORT))
-    assert find_hold(impatient, delivery).level == "hold"
+    assert find_hold(impatient, delivery.id).level == "hold"
     add_thirty(impatient)
     with pytest.raises(WrongState):
-        release(impatient, find_hold(impatient, delivery))
-    hold = find_hold(impatient, delivery)
+        release(impatient, find_hold(impatient, delivery.id))
+    hold = find_hold(impatient, delivery.id)
     assert (hold.level, hold.people_needed) == ("hard-stop", 2)
     assert release(impatient, hold).state == "open"
     assert {build_mbi(n) for n in range(30, 60)} < list_wanted(impatient)
@@ -151,18 +135,18 @@ def test_looking_at_whom_a_file_lets_go_asks_as_many_people_as_it_takes_by_now(i
     delivery = impatient.deliver(write_roster(SHORT))
     add_thirty(impatient)
     assert look(impatient, delivery) == 33
-    assert find_hold(impatient, delivery).level == "hard-stop"
+    assert find_hold(impatient, delivery.id).level == "hard-stop"
 
 
 def test_a_hard_stop_that_lets_go_others_by_now_takes_two_people_again(impatient: Practice) -> None:
     held = impatient.deliver(write_roster(TINY))
-    assert find_hold(impatient, held).level == "hard-stop"
+    assert find_hold(impatient, held.id).level == "hard-stop"
     late = impatient.rt.now() - timedelta(hours=1)
     assert impatient.deliver(write_roster({ADA: [30]}), mode="delta", as_of_at=late).state == "accepted"
-    hold = find_hold(impatient, held)
+    hold = find_hold(impatient, held.id)
     release(impatient, hold, VERA)
     release(impatient, hold, RUTH)
-    again = find_hold(impatient, held)
+    again = find_hold(impatient, held.id)
     assert (again.rule, again.level) == ("many_removals", "hard-stop")
 
 
@@ -181,7 +165,7 @@ def asked(impatient: Practice) -> tuple[Practice, DeliveryView]:
     """Three patients of two practitioners wait for a person."""
     set_feed(impatient.rt, "lakeside", "ehr", {"max_removals": 2}, OPERATOR)
     delivery = impatient.deliver(write_roster(SHORT))
-    assert find_hold(impatient, delivery).rule == "many_removals"
+    assert find_hold(impatient, delivery.id).rule == "many_removals"
     impatient.pass_time(timedelta(hours=1))
     return impatient, delivery
 
@@ -189,7 +173,7 @@ def asked(impatient: Practice) -> tuple[Practice, DeliveryView]:
 def test_a_newer_roster_about_somebody_else_leaves_the_question_open(asked: tuple[Practice, DeliveryView]) -> None:
     practice, delivery = asked
     send_newer(practice, {CORA: [70]})
-    hold = find_hold(practice, delivery)
+    hold = find_hold(practice, delivery.id)
     assert load_delivery(practice.rt, "lakeside", delivery.id).ended_count == 3
     assert release(practice, hold).state == "released"
     assert {build_mbi(n) for n in (11, 12, 25)}.isdisjoint(list_wanted(practice))
@@ -198,10 +182,10 @@ def test_a_newer_roster_about_somebody_else_leaves_the_question_open(asked: tupl
 def test_a_newer_roster_about_some_of_them_leaves_the_question_open(asked: tuple[Practice, DeliveryView]) -> None:
     practice, delivery = asked
     send_newer(practice, {BRUNO: range(20, 26)})
-    hold = find_hold(practice, delivery)
+    hold = find_hold(practice, delivery.id)
     with pytest.raises(WrongState):
         release(practice, hold)
-    release(practice, find_hold(practice, delivery))
+    release(practice, find_hold(practice, delivery.id))
     wanted = list_wanted(practice)
     assert build_mbi(25) in wanted and {build_mbi(11), build_mbi(12)}.isdisjoint(wanted)
 
@@ -211,7 +195,7 @@ def test_a_newer_roster_of_the_same_date_closes_no_question_about_somebody_else(
     at = impatient.rt.now()
     delivery = impatient.deliver(write_roster(SHORT), as_of_at=at)
     send_newer(impatient, {CORA: [70]}, as_of_at=at)
-    assert find_hold(impatient, delivery).state == "open"
+    assert find_hold(impatient, delivery.id).state == "open"
 
 
 def test_a_newer_roster_about_all_of_them_asks_its_own_question(asked: tuple[Practice, DeliveryView]) -> None:
@@ -237,7 +221,7 @@ def test_a_roster_of_the_whole_organisation_closes_the_question_about_whom_it_do
 def half_decided(impatient: Practice) -> tuple[Practice, DeliveryView]:
     """A hard stop on which one of two people has decided."""
     held = impatient.deliver(write_roster(TINY))
-    assert release(impatient, find_hold(impatient, held), VERA).state == "open"
+    assert release(impatient, find_hold(impatient, held.id), VERA).state == "open"
     return impatient, held
 
 
@@ -249,22 +233,22 @@ def add_late(practice: Practice) -> None:
 
 def test_a_look_that_finds_the_same_lets_a_decision_stand(half_decided: tuple[Practice, DeliveryView]) -> None:
     practice, held = half_decided
-    asked = find_hold(practice, held)
+    asked = find_hold(practice, held.id)
     same = practice.deliver(write_roster({CORA: [70]}), mode="delta", as_of_at=practice.rt.now() - OLD / 2)
     assert same.state == "accepted"
     assert look(practice, held) == 12
-    assert find_hold(practice, held).id == asked.id
-    assert release(practice, find_hold(practice, held), WILMA).state == "released"
+    assert find_hold(practice, held.id).id == asked.id
+    assert release(practice, find_hold(practice, held.id), WILMA).state == "released"
 
 
 def test_a_look_that_finds_others_says_that_the_decision_no_longer_counts(
     half_decided: tuple[Practice, DeliveryView],
 ) -> None:
     practice, held = half_decided
-    asked = find_hold(practice, held)
+    asked = find_hold(practice, held.id)
     add_late(practice)
     assert look(practice, held) == 13
-    hold = find_hold(practice, held)
+    hold = find_hold(practice, held.id)
     assert hold.id != asked.id and hold.decisions == ()
     assert "earlier decision no longer counts" in hold.reason
     assert load_delivery(practice.rt, "lakeside", held.id).hold_reason == hold.reason
@@ -274,4 +258,4 @@ def test_where_nobody_had_decided_no_decision_is_spoken_of(impatient: Practice) 
     held = impatient.deliver(write_roster(TINY))
     add_late(impatient)
     assert look(impatient, held) == 13
-    assert "earlier decision" not in find_hold(impatient, held).reason
+    assert "earlier decision" not in find_hold(impatient, held.id).reason

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from asking import list_wanted
 from practice import ADA, OPERATOR, RUTH, Practice, build_mbi, write_roster
 
 from service.storage.patients import find_patients_by_mbi
-from service.workflows.deliveries import DeliveryView
-from service.workflows.desired import load_desired
+from service.workflows.deliveries import DeliveryView, find_findings
 from service.workflows.feeds import add_feed, set_feed
 from service.workflows.holds import decide_delivery
 from service.workflows.plans import load_plan_body
@@ -35,12 +35,6 @@ def write_changes(changes: list[tuple[int, int]]) -> bytes:
     return b"\r".join(write_change(former, new, f"M{n}") for n, (former, new) in enumerate(changes))
 
 
-def list_wanted(practice: Practice) -> set[str]:
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        return {mbi for panel in load_desired(connection, keys, "lakeside", ADA) for mbi in panel.wanted}
-
-
 def tell_change(practice: Practice, former: int = FORMER, new: int = PRESENT, control_id: str = "M1") -> DeliveryView:
     delivery = practice.deliver(write_change(former, new, control_id), feed="adt")
     assert delivery.state == "accepted", delivery.hold_reason
@@ -52,6 +46,11 @@ def told(loaded: Practice) -> Iterator[Practice]:
     """Twelve patients are at DPC with one practitioner, and a stream of messages is a feed of its own."""
     add_feed(loaded.rt, "lakeside", feed_id="adt", actor=OPERATOR)
     yield loaded
+
+
+def list_found(practice: Practice, delivery: DeliveryView) -> list[tuple[str, str]]:
+    """Position and code of everything that a person is shown of a delivery."""
+    return [(one.position, one.code) for one in find_findings(practice.rt, "lakeside", delivery.id)]
 
 
 def list_planned(practice: Practice) -> list[tuple[str, int, bool]]:
@@ -126,13 +125,13 @@ def test_neither_number_stands_in_the_open(told: Practice) -> None:
 def test_two_changes_in_one_file_lead_to_the_last_number(told: Practice, former: int) -> None:
     told.deliver(write_changes([(former, 90), (90, 91)]), feed="adt")
     others = {build_mbi(n) for n in EVERYBODY if n != former}
-    assert list_wanted(told) == others | {build_mbi(91)}
+    assert list_wanted(told, ADA) == others | {build_mbi(91)}
 
 
 @pytest.mark.parametrize("former", EVERYBODY[:4])
 def test_a_change_that_the_same_file_takes_back_changes_nothing(told: Practice, former: int) -> None:
     told.deliver(write_changes([(former, 90), (90, former)]), feed="adt")
-    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY}
+    assert list_wanted(told, ADA) == {build_mbi(n) for n in EVERYBODY}
 
 
 def test_a_change_that_is_released_late_is_not_the_last_word(told: Practice) -> None:
@@ -141,22 +140,22 @@ def test_a_change_that_is_released_late_is_not_the_last_word(told: Practice) -> 
     assert held.state == "held"
     tell_change(told)
     told.accept_anew(held.id)
-    assert list_wanted(told) == {build_mbi(n) for n in AFTER}
+    assert list_wanted(told, ADA) == {build_mbi(n) for n in AFTER}
 
 
 def test_a_number_of_somebody_else_on_the_same_roster_waits_for_a_person(told: Practice) -> None:
     delivery = told.deliver(write_change(1, 2), feed="adt")
     assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
-    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY}
+    assert list_wanted(told, ADA) == {build_mbi(n) for n in EVERYBODY}
     told.accept(delivery.id)
-    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY if n != 1}
+    assert list_wanted(told, ADA) == {build_mbi(n) for n in EVERYBODY if n != 1}
 
 
 def test_a_number_that_the_roster_knew_before_the_message_does_not(told: Practice) -> None:
     before = write_roster({ADA: EVERYBODY, "3990000010": range(20, 26)})
     told.deliver(before.replace(build_mbi(FORMER).encode(), build_mbi(PRESENT).encode()))
     tell_change(told)
-    assert list_wanted(told) == {build_mbi(n) for n in AFTER}
+    assert list_wanted(told, ADA) == {build_mbi(n) for n in AFTER}
 
 
 def test_another_new_number_than_was_told_before_waits_for_a_person(told: Practice) -> None:
@@ -175,7 +174,8 @@ def test_one_file_that_would_make_one_patient_of_several_waits_for_a_person(
     delivery = told.deliver(write_changes(changes), feed="adt")
     assert (delivery.state, delivery.hold_code) == ("held", "joined_patients")
     assert "would let nobody go" not in (delivery.hold_reason or "")
-    assert list_wanted(told) == {build_mbi(n) for n in EVERYBODY}
+    assert list_found(told, delivery) == [(f"M{n}", "joined_patients") for n in range(len(changes))]
+    assert list_wanted(told, ADA) == {build_mbi(n) for n in EVERYBODY}
 
 
 def test_a_second_patient_does_not_get_the_number_of_the_first(told: Practice) -> None:
@@ -198,6 +198,8 @@ def test_a_roster_that_describes_one_patient_as_two_waits_for_a_person(told: Pra
     tell_change(told)
     held = told.deliver(write_roster({ADA: [*EVERYBODY, PRESENT], "3990000010": range(20, 26)}))
     assert (held.state, held.hold_code) == ("held", "joined_patients")
+    assert (held.error_count, held.warning_count) == (0, 1)
+    assert list_found(told, held) == [("2", "joined_patients")]
 
 
 def test_bytes_that_a_person_has_refused_wait_for_a_person_however_they_are_read(told: Practice) -> None:

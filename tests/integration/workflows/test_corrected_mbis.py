@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pytest
+from asking import list_claimed, list_wanted
 from changing_mbis import (
     FORMER,
     NOBODY_ELSE,
@@ -16,9 +17,7 @@ from changing_mbis import (
     accept_change,
     accept_roster,
     apply_until_nothing_is_left,
-    list_claimed,
     list_planned,
-    list_wanted,
     name,
     read_known,
     send_change_rows,
@@ -36,24 +35,14 @@ from service.workflows.feeds import add_feed
 from service.workflows.waiting import find_cost_of_silence
 
 
-@pytest.fixture(params=["practice", "practice_on_postgresql"])
-def told(request: pytest.FixtureRequest) -> Practice:
-    """A practice with a roster at DPC, a stream of messages and a feed of changes, on each of the two databases."""
-    practice: Practice = request.getfixturevalue(request.param)
-    practice.start_with({ADA: OF_ADA, BRUNO: OF_BRUNO})
-    for feed in ("adt", "changes"):
-        add_feed(practice.rt, "lakeside", feed_id=feed, actor=OPERATOR)
-    return practice
-
-
 def test_who_came_to_a_number_by_a_mistake_alone_goes_to_the_right_one(told: Practice) -> None:
     tell_wrongly(told)
     send_roster(told, OF_ADA)
-    assert list_wanted(told) == name(WRONG, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(WRONG, *NOBODY_ELSE)
     accept_change(told, FORMER, RIGHT)
-    assert list_wanted(told) == name(RIGHT, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, *NOBODY_ELSE)
     send_roster(told, OF_ADA)
-    assert list_wanted(told) == name(RIGHT, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, *NOBODY_ELSE)
 
 
 def test_dpc_lets_the_mistaken_number_go_and_gets_the_right_one(told: Practice) -> None:
@@ -78,18 +67,18 @@ def test_a_mistake_found_while_the_former_number_stands_leaves_nobody_out(told: 
 def test_somebody_else_keeps_what_was_told_under_the_own_number(told: Practice) -> None:
     accept_change(told, FORMER, 2)
     accept_roster(told, write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + b"\r\n" * 40)
-    assert list_wanted(told) == name(*NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(*NOBODY_ELSE)
     accept_change(told, FORMER, RIGHT)
-    assert list_wanted(told) == name(RIGHT, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, *NOBODY_ELSE)
     send_roster(told, [RIGHT, *NOBODY_ELSE])
-    assert list_wanted(told) == name(RIGHT, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, *NOBODY_ELSE)
     assert list_planned(told) == [("add", 1, True)]
 
 
 def test_somebody_else_is_let_go_only_where_nothing_was_told_of_them(told: Practice) -> None:
     accept_change(told, FORMER, 20)
     accept_roster(told, write_roster({ADA: OF_ADA, BRUNO: OF_BRUNO}) + b"\r\n" * 40)
-    assert list_wanted(told) == name(20, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(20, *NOBODY_ELSE)
     apply_until_nothing_is_left(told)
     assert told.read_active() == {ADA: name(20, *NOBODY_ELSE), BRUNO: name(*OF_BRUNO)}
     accept_change(told, FORMER, RIGHT)
@@ -104,10 +93,10 @@ def test_a_number_that_the_roster_told_itself_stays_until_the_roster_leaves_it_o
     tell_wrongly(told)
     send_roster(told, [WRONG, *NOBODY_ELSE])
     accept_change(told, FORMER, RIGHT)
-    assert list_wanted(told) == name(RIGHT, WRONG, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, WRONG, *NOBODY_ELSE)
     for _ in range(2):
         send_roster(told, [RIGHT, *NOBODY_ELSE])
-    assert list_wanted(told) == name(RIGHT, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, *NOBODY_ELSE)
     assert build_mbi(WRONG) in list_claimed(told)[ADA][1]
 
 
@@ -115,9 +104,9 @@ def test_a_former_number_that_rosters_have_left_out_long_since_does_not_come_bac
     tell_wrongly(told)
     for _ in range(2):
         send_roster(told, [WRONG, *NOBODY_ELSE])
-    assert list_wanted(told) == name(WRONG, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(WRONG, *NOBODY_ELSE)
     accept_change(told, FORMER, RIGHT)
-    assert list_wanted(told) == name(WRONG, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(WRONG, *NOBODY_ELSE)
 
 
 def test_each_feed_keeps_what_it_told(told: Practice) -> None:
@@ -126,9 +115,9 @@ def test_each_feed_keeps_what_it_told(told: Practice) -> None:
     send_change_rows(told, (WRONG, "add"))
     for _ in range(2):
         send_roster(told, [WRONG, *NOBODY_ELSE])
-    assert list_wanted(told) == name(WRONG, 30, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(WRONG, 30, *NOBODY_ELSE)
     accept_change(told, FORMER, RIGHT)
-    assert list_wanted(told) == name(RIGHT, WRONG, 30, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, WRONG, 30, *NOBODY_ELSE)
 
 
 @pytest.mark.parametrize("number", [FORMER, WRONG])
@@ -137,16 +126,16 @@ def test_a_row_removes_a_patient_under_either_number(told: Practice, number: int
     assert tell_change(told, 40, 42).state == "accepted"
     gone = {FORMER: 40, WRONG: 42}[number]
     send_change_rows(told, (gone, "remove"))
-    assert list_wanted(told) == name(41, *OF_ADA)
+    assert list_wanted(told, ADA) == name(41, *OF_ADA)
     accept_change(told, 40, 43)
-    assert list_wanted(told) == name(41, *OF_ADA)
+    assert list_wanted(told, ADA) == name(41, *OF_ADA)
 
 
 def test_a_mistake_that_went_on_from_number_to_number_is_let_go_everywhere(told: Practice) -> None:
     tell_wrongly(told)
     assert tell_change(told, WRONG, 92).state == "accepted"
     send_roster(told, OF_ADA)
-    assert list_wanted(told) == name(92, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(92, *NOBODY_ELSE)
     apply_until_nothing_is_left(told)
     accept_change(told, FORMER, RIGHT)
     wanted, let_go = list_claimed(told)[ADA]
@@ -182,10 +171,10 @@ def test_a_file_sent_again_for_its_date_does_not_bring_the_mistake_back(told: Pr
     send_dated(told, OF_ADA, as_of_at)
     tell_wrongly(told)
     send_dated(told, OF_ADA, as_of_at)
-    assert list_wanted(told) == name(WRONG, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(WRONG, *NOBODY_ELSE)
     accept_change(told, FORMER, RIGHT)
     send_dated(told, OF_ADA, as_of_at)
-    assert list_wanted(told) == name(RIGHT, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(RIGHT, *NOBODY_ELSE)
 
 
 def send_dated(practice: Practice, of_ada: Sequence[int], as_of_at: object) -> None:
@@ -203,7 +192,7 @@ def test_a_file_released_late_brings_nobody_back_who_was_removed_under_the_new_n
     for _ in range(2):
         send_roster(told, NOBODY_ELSE)
     told.accept(held.id)
-    assert list_wanted(told) == name(41, *NOBODY_ELSE)
+    assert list_wanted(told, ADA) == name(41, *NOBODY_ELSE)
 
 
 @pytest.mark.parametrize(("listed", "removed"), [(FORMER, FORMER), (FORMER, WRONG), (WRONG, FORMER)])
@@ -232,7 +221,7 @@ def test_a_faulty_row_under_the_former_number_shows_that_the_patient_is_still_th
         row = f"{build_mbi(FORMER)},Pat,Number,1940-01-02,F,{faulty}"
         file = told.deliver(write_roster({ADA: NOBODY_ELSE, BRUNO: OF_BRUNO}) + row.encode())
         assert (file.state, file.error_count) == ("accepted", 1)
-    assert build_mbi(WRONG) in list_wanted(told)
+    assert build_mbi(WRONG) in list_wanted(told, ADA)
 
 
 @pytest.mark.parametrize("number", [FORMER, WRONG])
@@ -257,6 +246,17 @@ def test_what_is_known_of_somebody_goes_to_the_right_number_and_is_taken_from_th
     )
     assert read_known(told, WRONG) == PatientIdentity(build_mbi(WRONG))
     assert read_known(told, FORMER) == ours
+
+
+def test_a_number_that_goes_to_somebody_else_takes_back_what_it_has_lent(told: Practice) -> None:
+    send_change_rows(told, (50, "add"))
+    tell_wrongly(told)
+    send_roster(told, OF_ADA)
+    apply_until_nothing_is_left(told)
+    accept_change(told, 50, FORMER)
+    assert read_known(told, WRONG) == PatientIdentity(build_mbi(WRONG))
+    assert apply_until_nothing_is_left(told) == [("remove", 1, False), ("reinstate", 1, False)]
+    assert told.read_active()[ADA] == name(FORMER, *NOBODY_ELSE)
 
 
 def test_who_has_an_own_description_keeps_it(told: Practice) -> None:
@@ -328,7 +328,7 @@ def test_a_number_that_was_another_patients_before_waits_for_a_person(told: Prac
 def test_a_mistake_taken_back_by_the_opposite_message_needs_nobody(told: Practice) -> None:
     tell_wrongly(told)
     assert tell_change(told, WRONG, FORMER).state == "accepted"
-    assert list_wanted(told) == name(*OF_ADA)
+    assert list_wanted(told, ADA) == name(*OF_ADA)
     assert build_mbi(WRONG) in list_claimed(told)[ADA][1]
 
 

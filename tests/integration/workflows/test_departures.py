@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asking import find_hold, list_wanted, release
 from practice import ADA, BRUNO, OPERATOR, RUTH, Practice, build_mbi, write_roster
 
 from service.domain.errors import WrongState
 from service.domain.identifiers import mask_mbi, pack_mbi
 from service.workflows.deliveries import DeliveryView, load_delivery
-from service.workflows.desired import load_desired
 from service.workflows.effects import find_departures
 from service.workflows.feeds import set_feed
-from service.workflows.holds import HoldView, decide_hold, find_holds
+from service.workflows.holds import decide_hold, find_holds
 
 SHORT: dict[str, Any] = {ADA: range(1, 11), BRUNO: range(20, 25)}
 """Three patients fewer than before: the numbers 11, 12 and 25."""
@@ -27,21 +27,6 @@ def impatient(delivered: Practice) -> Practice:
     """A practice whose feed lets patients go at their first absence, two at most; 18 patients are known."""
     set_feed(delivered.rt, "lakeside", "ehr", {"absences_before_removal": 1, "max_removals": 2}, OPERATOR)
     return delivered
-
-
-def list_wanted(practice: Practice) -> set[str]:
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        return {mbi for panel in load_desired(connection, keys, "lakeside", None) for mbi in panel.wanted}
-
-
-def find_hold(practice: Practice) -> HoldView:
-    (hold,) = find_holds(practice.rt, "lakeside")
-    return hold
-
-
-def release(practice: Practice) -> HoldView:
-    return decide_hold(practice.rt, "lakeside", find_hold(practice).id, "release", "Looked at them.", RUTH)
 
 
 def list_shown(practice: Practice, delivery_id: str) -> list[tuple[str, bool]]:

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from asking import list_wanted
 from dying import DyingDatabase
 from practice import ADA, OPERATOR, Practice, build_mbi, write_practitioners, write_roster
 
@@ -13,7 +14,6 @@ from service.domain.errors import Busy, NotFound, WrongState
 from service.storage import deliveries
 from service.storage.errors import StorageUnavailable
 from service.workflows.deliveries import count_findings, find_deliveries, find_findings, load_delivery
-from service.workflows.desired import load_desired
 from service.workflows.digest import digest_delivery, digest_waiting
 from service.workflows.holds import find_holds
 from service.workflows.receive import Upload, receive
@@ -21,17 +21,10 @@ from service.workflows.receive import Upload, receive
 BAD = b"MBI,NPI\r\n" + b"".join(f"1X{n},3990000002\r\n".encode() for n in range(3))
 
 
-def list_wanted(practice: Practice) -> set[str]:
-    """Everybody whom the practice wants with the first practitioner."""
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        return {mbi for p in load_desired(connection, keys, "lakeside", ADA) for mbi in p.wanted}
-
-
 def test_a_good_file_is_accepted_and_counted(practice: Practice) -> None:
     delivery = practice.deliver(write_roster({ADA: range(5)}))
     assert (delivery.state, delivery.data_rows, delivery.present_count) == ("accepted", 5, 5)
-    assert list_wanted(practice) == {build_mbi(n) for n in range(5)}
+    assert list_wanted(practice, ADA) == {build_mbi(n) for n in range(5)}
 
 
 def test_names_alone_are_accepted_too(practice: Practice) -> None:
@@ -48,7 +41,7 @@ def test_a_file_with_half_the_rows_is_held_and_does_not_count(practice: Practice
     practice.send_roster({ADA: range(40)})
     delivery = practice.deliver(write_roster({ADA: range(20)}))
     assert (delivery.state, delivery.hold_code) == ("held", "rows_down")
-    assert len(list_wanted(practice)) == 40
+    assert len(list_wanted(practice, ADA)) == 40
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7 x", b"\xff\xfe\x00garbage", b"name,colour\r\nAda,green\r\n"])
@@ -56,7 +49,7 @@ def test_what_is_no_roster_is_rejected(practice: Practice, content: bytes) -> No
     delivery = practice.deliver(content)
     assert delivery.state == "rejected"
     assert delivery.file_error
-    assert list_wanted(practice) == set()
+    assert list_wanted(practice, ADA) == set()
 
 
 def test_findings_are_kept_by_position_and_code_without_the_value(practice: Practice) -> None:
@@ -105,7 +98,7 @@ def test_a_reading_that_dies_is_done_again_by_the_next_process(practice: Practic
     assert load_delivery(practice.rt, "lakeside", waiting.id).state == "received"
     practice.pass_time("PT11M")
     assert digest_waiting(practice.rt) == 1
-    assert list_wanted(practice) == {build_mbi(n) for n in range(5)}
+    assert list_wanted(practice, ADA) == {build_mbi(n) for n in range(5)}
 
 
 def test_a_file_that_cannot_be_opened_keeps_no_other_waiting(practice: Practice) -> None:
@@ -125,4 +118,4 @@ def test_what_waits_is_read_in_order_of_arrival(practice: Practice) -> None:
     assert digest_waiting(practice.rt) == 2
     assert {d.state for d in find_deliveries(practice.rt, "lakeside")} == {"accepted"}
     assert digest_waiting(practice.rt) == 0
-    assert len(list_wanted(practice)) == 5
+    assert len(list_wanted(practice, ADA)) == 5

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from practice import ADA, BRUNO, CORA, OPERATOR, KeyPair, Practice, build_mbi, write_practitioners, write_roster
+from practice import (
+    ADA,
+    BRUNO,
+    CORA,
+    OPERATOR,
+    ORGANIZATION_NPIS,
+    KeyPair,
+    Practice,
+    build_mbi,
+    write_practitioners,
+    write_roster,
+)
 
 from service.workflows.deliveries import DeliveryView
 from service.workflows.digest import digest_delivery
@@ -56,6 +67,14 @@ def test_a_feed_that_shares_patients_is_told_so(neighbours: Practice) -> None:
     assert send(neighbours, {ADA: range(100, 140)}).state == "accepted"
 
 
+def test_the_organisation_is_never_its_own_practitioner(practice: Practice) -> None:
+    own = ORGANIZATION_NPIS["lakeside"]
+    mixed = send(practice, {ADA: range(5), own: range(5, 7)})
+    assert (mixed.present_count, mixed.error_count) == (5, 2)
+    alone = send(practice, {own: range(20)})
+    assert (alone.state, alone.present_count, alone.error_count) == ("held", 0, 20)
+
+
 def test_the_feeds_of_another_organisation_are_one_roster(practice: Practice, second_key: KeyPair) -> None:
     practice.add_organization("hillside", second_key)
     practice.organization_id = "hillside"
@@ -94,6 +113,13 @@ def test_rows_for_somebody_else_do_not_count(practice: Practice) -> None:
     assert (delivery.state, delivery.present_count, delivery.error_count) == ("accepted", 201, 1)
 
 
+def test_rows_for_somebody_else_are_not_told_as_unreadable(practice: Practice) -> None:
+    set_feed(practice.rt, "lakeside", "ehr", {"practitioners": [ADA]}, OPERATOR)
+    delivery = send(practice, {ADA: range(10), CORA: range(50, 60)})
+    assert delivery.hold_code == "rejected_rows"
+    assert (delivery.hold_reason or "").startswith("10 of 20 rows name no practitioner for whom this feed speaks.")
+
+
 def test_nobody_is_missing_who_is_listed_for_somebody_else(practice: Practice) -> None:
     settings = {"practitioners": [ADA, BRUNO], "absences_before_removal": 1}
     set_feed(practice.rt, "lakeside", "ehr", settings, OPERATOR)
@@ -120,6 +146,10 @@ def test_a_count_that_is_sent_along_is_compared(practice: Practice) -> None:
     assert send(practice, {ADA: range(5)}, count=5).state == "accepted"
     delivery = send(practice, {ADA: range(5)}, count=6)
     assert (delivery.state, delivery.hold_code) == ("held", "count_mismatch")
+    told = "The file has 5 rows, but the count that was sent with it is 6."
+    assert (delivery.hold_reason or "").startswith(told)
+    stated = practice.deliver(write_roster({ADA: range(5)}) + b"Total,6\r\n")
+    assert (stated.hold_reason or "").startswith("The number of rows differs from the count that is stated for them.")
 
 
 def test_a_feed_that_always_counted_may_not_stop_counting(practice: Practice) -> None:
@@ -152,15 +182,40 @@ def send_envelope(practice: Practice, n: int, sequence: str, **more: Any) -> Del
         (["5", "4"], "stale_input"),
         (["5", "5"], "sequence_repeats"),
         (["a", "b"], None),
+        (["2026-11-18", "2026-11-17"], "stale_input"),
         (["a", "a"], "sequence_repeats"),
     ],
-    ids=["series", "gap", "dates", "backwards", "repeated", "names", "name repeated"],
+    ids=["series", "gap", "dates", "backwards", "repeated", "names", "backwards by date", "name repeated"],
 )
 def test_the_number_that_a_file_gives_itself_is_compared(
     practice: Practice, numbers: list[str], code: str | None
 ) -> None:
     found = [send_envelope(practice, n, number) for n, number in enumerate(numbers, start=10)]
     assert [d.hold_code for d in found] == [None] * (len(numbers) - 1) + [code]
+
+
+def test_a_file_that_waits_holds_none_of_those_that_follow_it(practice: Practice) -> None:
+    for number in ("1", "2"):
+        assert send_envelope(practice, 20, number).state == "accepted"
+    assert send_envelope(practice, 5, "3").hold_code == "rows_down"
+    followed = [send_envelope(practice, n, number) for n, number in enumerate(("4", "5", "6"), start=20)]
+    assert [d.hold_code for d in followed] == [None] * 3
+
+
+def test_a_file_after_a_gap_tells_what_is_missing_and_the_next_one_is_not_asked_about(practice: Practice) -> None:
+    for number in ("1", "2"):
+        send_envelope(practice, 20, number)
+    late = send_envelope(practice, 21, "5")
+    assert (late.hold_code or "", "the numbers 3 to 4 have" in (late.hold_reason or "")) == ("sequence_gap", True)
+    assert send_envelope(practice, 22, "6").state == "accepted"
+    assert send_envelope(practice, 23, "8").hold_code == "sequence_gap"
+
+
+def test_a_number_that_came_with_a_file_of_no_use_is_not_missing(practice: Practice) -> None:
+    for number in ("1", "2"):
+        practice.send_roster({ADA: range(10)}, sequence=number)
+    assert practice.deliver(b"%PDF-1.7 no roster", sequence="3").state == "rejected"
+    assert practice.send_roster({ADA: range(10)}, sequence="4").state == "accepted"
 
 
 def test_a_number_that_repeats_is_no_obstacle_to_a_graver_doubt(practice: Practice) -> None:

@@ -51,7 +51,7 @@ def test_what_waits_is_on_the_overview(delivered: Practice) -> None:
 def test_the_status_counts_what_waits_for_a_person(loaded: Practice) -> None:
     loaded.deliver(b"MBI,NPI\r\n1X,3990000002\r\n")
     (status,) = show_status(loaded.rt, ["lakeside"])
-    assert (status.held_deliveries, status.open_holds) == (1, 0)
+    assert (status.held_deliveries, status.suspended_removals, status.open_holds) == (1, 0, 1)
     assert status.last_change_at is not None
     assert show_status(loaded.rt, []) == []
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from asking import find_hold, list_wanted, release
 from practice import ADA, BRUNO, OPERATOR, RUTH, VERA, Practice, build_mbi, write_roster
 
 from service.domain.errors import NotAllowed, WrongState
 from service.workflows.deliveries import DeliveryView, load_delivery
-from service.workflows.desired import load_desired
 from service.workflows.effects import find_effects
 from service.workflows.feeds import add_feed, set_feed
-from service.workflows.holds import HoldView, decide_delivery, decide_hold, find_holds
+from service.workflows.holds import decide_delivery, decide_hold, find_holds
 
 SHORT: dict[str, Any] = {ADA: range(1, 11), BRUNO: range(20, 25)}
 """Three patients fewer than before."""
@@ -26,21 +26,6 @@ def send(practice: Practice, panels: dict[str, Any], *, blind: bool = False, **m
     delivery = practice.deliver(content, **more)
     assert delivery.state == "accepted", delivery.hold_reason
     return delivery
-
-
-def list_wanted(practice: Practice, npi: str | None = None) -> set[str]:
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        return {mbi for panel in load_desired(connection, keys, "lakeside", npi) for mbi in panel.wanted}
-
-
-def find_hold(practice: Practice) -> HoldView:
-    (hold,) = find_holds(practice.rt, "lakeside")
-    return hold
-
-
-def release(practice: Practice) -> HoldView:
-    return decide_hold(practice.rt, "lakeside", find_hold(practice).id, "release", "Looked at the file.", RUTH)
 
 
 @pytest.fixture

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from asking import list_claimed
 from changing_mbis import (
     OF_ADA,
-    OF_BRUNO,
     WRONG,
     apply_until_nothing_is_left,
-    list_claimed,
     name,
     send_change_rows,
     tell_change,
 )
-from practice import ADA, BRUNO, OPERATOR, Practice, write_roster
-
-from service.workflows.feeds import add_feed
-
-
-@pytest.fixture(params=["practice", "practice_on_postgresql"])
-def told(request: pytest.FixtureRequest) -> Practice:
-    """A practice with a roster at DPC, a stream of messages and a feed of changes, on each of the two databases."""
-    practice: Practice = request.getfixturevalue(request.param)
-    practice.start_with({ADA: OF_ADA, BRUNO: OF_BRUNO})
-    for feed in ("adt", "changes"):
-        add_feed(practice.rt, "lakeside", feed_id=feed, actor=OPERATOR)
-    return practice
+from practice import ADA, Practice, write_roster
 
 
 def attest_by_changes(practice: Practice, number: int) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from asking import list_wanted
+from clocks import LONGER, Clock, build_later, build_overtaken
 from practice import ADA, BRUNO, OPERATOR, RUTH, Practice, build_mbi, write_roster
 
 from service.domain.errors import Busy, WrongState
-from service.runtime import Runtime
 from service.workflows.deliveries import load_delivery
-from service.workflows.desired import load_desired
 from service.workflows.digest import digest_delivery
 from service.workflows.feeds import set_feed
 from service.workflows.holds import decide_delivery
 
-LONGER = timedelta(minutes=6)
-"""More than a feed is kept for."""
 WHILE_IT_READS, BEFORE_PEOPLE = 2, 4
 WHILE_IT_IS_READ_AGAIN, BEFORE_IT_IS_RECORDED, BEFORE_IT_COUNTS = 3, 5, 8
 """How often a process has asked for the time when it asks with no transaction open."""
@@ -26,83 +23,42 @@ BEFORE_IT_FOLDS = 7
 """The same, at the beginning of its last transaction."""
 
 
-@dataclass
-class Clock:
-    """A clock that something happens to, once, when it is asked for the n-th time; each asking takes a while."""
-
-    at: datetime
-    n: int
-    happens: Callable[[], object]
-    each_takes: timedelta = timedelta(0)
-
-    def __call__(self) -> datetime:
-        self.n -= 1
-        self.at += self.each_takes
-        if self.n == 0:
-            self.happens()
-        return self.at
-
-
 def receive(practice: Practice, patients: range) -> str:
     return practice.receive(write_roster({ADA: patients, BRUNO: range(20, 26)})).delivery.id
-
-
-def build_later(practice: Practice, by: timedelta) -> Runtime:
-    """Another process, whose clock shows a later time."""
-    at = practice.rt.now() + by
-    return replace(practice.rt, clock=lambda: at)
-
-
-def list_wanted(practice: Practice) -> set[str]:
-    with practice.rt.database.begin() as connection:
-        keys = practice.rt.open_keys(connection, "lakeside")
-        return {mbi for panel in load_desired(connection, keys, "lakeside", ADA) for mbi in panel.wanted}
 
 
 @pytest.mark.parametrize("moment", [WHILE_IT_READS, BEFORE_PEOPLE], ids=["while it reads", "before it keeps people"])
 def test_whoever_was_overtaken_writes_nothing(delivered: Practice, moment: int) -> None:
     slow_one, quick_one = receive(delivered, range(1, 14)), receive(delivered, range(1, 15))
-    clock = Clock(delivered.rt.now(), moment, lambda: None)
-
-    def overtake() -> None:
-        clock.at += LONGER
-        assert digest_delivery(build_later(delivered, LONGER), "lakeside", quick_one).state == "accepted"
-
-    clock.happens = overtake
+    overtaken = build_overtaken(delivered, moment, quick_one)
     with pytest.raises(Busy):
-        digest_delivery(replace(delivered.rt, clock=clock), "lakeside", slow_one)
+        digest_delivery(overtaken, "lakeside", slow_one)
     assert load_delivery(delivered.rt, "lakeside", slow_one).state == "received"
-    assert list_wanted(delivered) == {build_mbi(n) for n in range(1, 15)}
-    assert digest_delivery(build_later(delivered, LONGER), "lakeside", slow_one).state == "accepted"
+    assert list_wanted(delivered, ADA) == {build_mbi(n) for n in range(1, 15)}
+    assert digest_delivery(build_later(delivered), "lakeside", slow_one).state == "accepted"
 
 
 def test_whoever_is_overtaken_at_the_last_moment_writes_nothing(practice_on_postgresql: Practice) -> None:
     practice = practice_on_postgresql
     practice.send_roster({ADA: range(1, 13), BRUNO: range(20, 26)})
     slow_one, quick_one = receive(practice, range(1, 14)), receive(practice, range(1, 15))
-    clock = Clock(practice.rt.now(), BEFORE_IT_FOLDS, lambda: None)
-
-    def overtake() -> None:
-        clock.at += LONGER
-        assert digest_delivery(build_later(practice, LONGER), "lakeside", quick_one).state == "accepted"
-
-    clock.happens = overtake
+    overtaken = build_overtaken(practice, BEFORE_IT_FOLDS, quick_one)
     with pytest.raises(Busy):
-        digest_delivery(replace(practice.rt, clock=clock), "lakeside", slow_one)
+        digest_delivery(overtaken, "lakeside", slow_one)
     assert load_delivery(practice.rt, "lakeside", slow_one).state == "received"
-    assert list_wanted(practice) == {build_mbi(n) for n in range(1, 15)}
+    assert list_wanted(practice, ADA) == {build_mbi(n) for n in range(1, 15)}
 
 
 def test_a_slow_process_that_nobody_overtook_ends_its_work(delivered: Practice) -> None:
     delivery = receive(delivered, range(1, 14))
-    clock = Clock(delivered.rt.now(), 0, lambda: None, each_takes=LONGER)
+    clock = Clock(delivered.rt.now(), 0, each_takes=LONGER)
     assert digest_delivery(replace(delivered.rt, clock=clock), "lakeside", delivery).state == "accepted"
-    assert build_mbi(13) in list_wanted(delivered)
+    assert build_mbi(13) in list_wanted(delivered, ADA)
 
 
 def test_nobody_else_begins_while_a_slow_process_goes_on(delivered: Practice) -> None:
     slow_one, quick_one = receive(delivered, range(1, 14)), receive(delivered, range(1, 15))
-    clock = Clock(delivered.rt.now(), BEFORE_PEOPLE, lambda: None, each_takes=timedelta(minutes=2))
+    clock = Clock(delivered.rt.now(), BEFORE_PEOPLE, each_takes=timedelta(minutes=2))
 
     def try_to_overtake() -> None:
         with pytest.raises(Busy):
@@ -119,15 +75,9 @@ def test_a_release_that_was_overtaken_is_not_recorded(delivered: Practice, momen
     held = delivered.receive(write_roster(strange)).delivery.id
     assert digest_delivery(delivered.rt, "lakeside", held).state == "held"
     quick_one = receive(delivered, range(1, 15))
-    clock = Clock(delivered.rt.now(), moment, lambda: None)
-
-    def overtake() -> None:
-        clock.at += LONGER
-        assert digest_delivery(build_later(delivered, LONGER), "lakeside", quick_one).state == "accepted"
-
-    clock.happens = overtake
+    overtaken = build_overtaken(delivered, moment, quick_one)
     with pytest.raises(Busy):
-        decide_delivery(replace(delivered.rt, clock=clock), "lakeside", held, "accept", "Looked at it.", RUTH)
+        decide_delivery(overtaken, "lakeside", held, "accept", "Looked at it.", RUTH)
     assert load_delivery(delivered.rt, "lakeside", held).state == "held"
 
 
@@ -139,7 +89,7 @@ def test_what_changes_while_a_release_is_recorded_lets_nobody_go_who_was_not_sho
     clock.happens = lambda: set_feed(delivered.rt, "lakeside", "ehr", {"absences_before_removal": 1}, OPERATOR)
     with pytest.raises(Busy):
         decide_delivery(replace(delivered.rt, clock=clock), "lakeside", blind, "accept", "Looked at it.", RUTH)
-    assert build_mbi(12) in list_wanted(delivered)
+    assert build_mbi(12) in list_wanted(delivered, ADA)
     with pytest.raises(WrongState):
         decide_delivery(delivered.rt, "lakeside", blind, "accept", "Looked at it.", RUTH)
-    assert build_mbi(12) in list_wanted(delivered)
+    assert build_mbi(12) in list_wanted(delivered, ADA)
