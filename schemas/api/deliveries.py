@@ -14,6 +14,14 @@ class DeliveriesQuery(PageQuery):
     state = fields.String(
         load_default=None,
         validate=validate.OneOf(("received", "accepted", "held", "rejected", "superseded")),
+        metadata={"description": "Only these; an accepted one may still wait for a person, see waiting."},
+    )
+    waiting = fields.Boolean(
+        load_default=None,
+        metadata={
+            "description": "true: only those about which a person must decide, held as a whole or accepted with "
+            "removals_reason, so that they let nobody go yet; false: only the others."
+        },
     )
 
 
@@ -51,7 +59,7 @@ class DeliverySchema(StrictSchema):
         allow_none=True, metadata={"description": "Patients known to the feed who are missing from the file."}
     )
     ended_count = fields.Integer(
-        allow_none=True, metadata={"description": "Patients whom the file lets go at once, if all of it counts."}
+        allow_none=True, metadata={"description": "Patients let go at once, if all of it counts; not who stays."}
     )
     hold_code = fields.String(allow_none=True)
     hold_reason = fields.String(allow_none=True)
@@ -62,6 +70,13 @@ class DeliverySchema(StrictSchema):
     removals_reason = fields.String(
         allow_none=True,
         metadata={"description": "Why an accepted file lets nobody go while a person has not decided about that."},
+    )
+    people_needed = fields.Integer(
+        allow_none=True,
+        metadata={"description": "How many different people must say yes to the question about it; null for none."},
+    )
+    people_agreed = fields.Integer(
+        allow_none=True, metadata={"description": "How many of them have; a yes holds for as long as its expires_at."}
     )
 
 
@@ -79,8 +94,17 @@ class FindingSchema(StrictSchema):
     position = fields.String(required=True)
     code = fields.String(required=True)
     severity = fields.String(required=True)
-    is_blind = fields.Boolean(required=True)
+    is_blind = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "An error of a row about nobody knows whom; the file lets nobody go until a person decides."
+        },
+    )
     sentence = fields.String(required=True)
+    protects_patient = fields.Boolean(
+        required=True,
+        metadata={"description": "An error of a row whose patient is known; the file does not let that one go."},
+    )
 
 
 class FindingPage(StrictSchema):
@@ -99,7 +123,9 @@ class EffectSchema(StrictSchema):
     listed = fields.Integer(required=True, metadata={"description": "In the file."})
     added = fields.Integer(required=True, metadata={"description": "In the file and not claimed before."})
     absent = fields.Integer(required=True, metadata={"description": "Claimed before and missing from the file."})
-    ended = fields.Integer(required=True, metadata={"description": "Let go at once, if all of it counts."})
+    ended = fields.Integer(
+        required=True, metadata={"description": "Let go at once, if all of it counts; not who stays."}
+    )
 
 
 class EffectPage(StrictSchema):
@@ -116,7 +142,11 @@ class DepartureSchema(StrictSchema):
     npi = fields.String(required=True)
     masked_mbi = fields.String(required=True)
     at_once = fields.Boolean(
-        required=True, metadata={"description": "False while it is only the first of several absences."}
+        required=True,
+        metadata={"description": "False while it is only the first of several absences, and for who stays."},
+    )
+    listed_elsewhere = fields.Boolean(
+        required=True, metadata={"description": "Another feed still lists the patient, who stays for that reason."}
     )
 
 

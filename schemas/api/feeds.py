@@ -10,6 +10,7 @@ from schemas.api.base import StrictSchema, UtcTime
 
 _MODES = ("delta", "snapshot")
 _SCOPES = ("providers_in_file", "organization")
+_ENVIRONMENTS = ("sandbox", "production")
 _ENCODINGS = ("utf-8", "utf-16", "windows-1252", "iso-8859-1")
 
 
@@ -29,7 +30,9 @@ class FeedSettingsSchema(StrictSchema):
     header_hash = fields.String(
         allow_none=True,
         validate=validate.Regexp(r"^[0-9a-f]{64}\Z", error="Must be 64 lower-case hexadecimal digits."),
-        metadata={"description": "The header that the mapping was chosen for; another one is held for a person."},
+        metadata={
+            "description": "The header of the mapping, else learned from the first file that counts; others are held."
+        },
     )
     encoding = fields.String(
         allow_none=True,
@@ -104,7 +107,10 @@ class FeedSchema(StrictSchema):
     absences_before_removal = fields.Integer(
         required=True, metadata=_describe("Accepted snapshots in a row without a patient before they are let go.", 2)
     )
-    environment = fields.String(required=True, metadata=_describe("sandbox or production.", "sandbox"))
+    environment = fields.String(
+        required=True,
+        metadata=_describe("Which MBIs are allowed: synthetic ones (sandbox) or those of people.", "sandbox"),
+    )
     created_at = UtcTime(required=True)
     settings = fields.Nested(FeedSettingsSchema, required=True)
     last_delivery = fields.Nested(LastDeliverySchema, allow_none=True)
@@ -130,6 +136,10 @@ class FeedChange(StrictSchema):
         validate=validate.OneOf(_SCOPES), metadata=_describe("providers_in_file or organization.", _SCOPES[0])
     )
     absences_before_removal = fields.Integer(strict=True, metadata=_describe("1 to 10.", 2))
+    environment = fields.String(
+        validate=validate.OneOf(_ENVIRONMENTS),
+        metadata=_describe("sandbox or production; may be named, but is always the organisation's.", "sandbox"),
+    )
     settings = fields.Nested(FeedSettingsSchema)
 
 

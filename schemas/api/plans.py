@@ -78,7 +78,8 @@ class HoldSchema(StrictSchema):
     plan_id = fields.String(allow_none=True)
     delivery_id = fields.String(allow_none=True)
     decisions = fields.List(fields.Nested(DecisionSchema), required=True)
-    people_needed = fields.Integer(required=True)
+    people_needed = fields.Integer(required=True, metadata={"description": "Different people who must say yes."})
+    people_agreed = fields.Integer(required=True, metadata={"description": "How many of them have."})
 
 
 class LeftOutSchema(StrictSchema):

@@ -104,7 +104,8 @@ def report_error(error: Exception, *, as_json: bool) -> int:
         return ExitCode.UNEXPECTED
     text = getattr(error, "text", "")
     message = f"{said} DPC said: {text}" if text else said
-    name, action = str(getattr(error, "code", "failed")), str(getattr(error, "next_action", ""))
+    action = getattr(error, "at_terminal", None) or str(getattr(error, "next_action", ""))
+    name = str(getattr(error, "code", "failed"))
     print_error(name, message, action, as_json=as_json)
     return code
 

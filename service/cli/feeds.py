@@ -24,6 +24,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 _MODE = click.Choice(["snapshot", "delta"])
 _SCOPE = click.Choice(["providers_in_file", "organization"])
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([hd])")
+_ENVIRONMENT = click.Choice(["sandbox", "production"])
 _CLEARABLE = click.Choice([name.replace("_", "-") for name in SETTING_NAMES])
 
 
@@ -131,6 +132,11 @@ def feed() -> None:
     show_default=True,
     help="Accepted snapshots in a row without a patient before the patient is let go.",
 )
+@click.option(
+    "--environment",
+    type=_ENVIRONMENT,
+    help="Which MBIs are allowed: synthetic ones, or those of people; always the organisation's.",
+)
 @with_settings
 @with_format
 @pass_door
@@ -139,7 +145,7 @@ def add(door: Door, feed_id: str, organization_id: str, **options: Any) -> None:
 
     Example: rollcall feed add ehr-daily --org lakeside --mode snapshot --expected-every 7d
     """
-    from service.workflows.feeds import COLUMNS, add_feed
+    from service.workflows.feeds import COLUMNS, ENVIRONMENT, add_feed
 
     added = add_feed(
         door.open_for(organization_id),
@@ -147,7 +153,7 @@ def add(door: Door, feed_id: str, organization_id: str, **options: Any) -> None:
         feed_id=feed_id,
         settings=_read_settings(options),
         actor=Actor.operator(),
-        **{name: options[name] for name in COLUMNS},
+        **{name: options[name] for name in (*COLUMNS, ENVIRONMENT)},
     )
     door.show(added, lambda: print_line(f"Feed {feed_id} of {organization_id} is added."))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
-from service.cli.door import Door, find_actor
+from service.cli.door import Door, end, find_actor
+from service.cli.exit_codes import ExitCode
 from service.cli.options import pass_door, with_format, with_needed_as, with_org, with_reason
 from service.cli.output import print_line, print_rows
 from service.workflows.holds import decide_hold, find_holds
+from service.workflows.voices import tell_voices
 
 
 @click.group()
@@ -33,10 +35,10 @@ def list_holds(door: Door, organization_id: str, state: str) -> None:
     """
     found = find_holds(door.open_for(organization_id), organization_id, state)
     rows = [
-        (h.id, h.rule, h.level, h.npi, h.n, h.reason, h.costs_from_at, f"{len(h.decisions)} of {h.people_needed}")
+        (h.id, h.rule, h.level, h.npi, h.n, h.reason, h.costs_from_at, f"{h.people_agreed} of {h.people_needed}")
         for h in found
     ]
-    columns = ("id", "rule", "level", "npi", "n", "why", "waiting costs from", "people")
+    columns = ("id", "rule", "level", "npi", "n", "why", "waiting costs from", "have said yes")
     door.show(found, lambda: print_rows(columns, rows, empty="Nothing is held."))
 
 
@@ -51,13 +53,13 @@ def list_holds(door: Door, organization_id: str, state: str) -> None:
 def decide(door: Door, hold_id: str, verdict: str, organization_id: str, email: str, reason: str) -> None:
     """Release or refuse held changes; a hard stop needs two people.
 
-    Released changes enter the next plan, which is signed like every other.
+    Released changes enter the next plan, which is signed like every other. Ends with 11 while another person must say
+    yes too.
 
     Example: rollcall hold decide HOLD release --org lakeside --as officer@lakeside.example --reason "clinic closed"
     """
     rt = door.open_for(organization_id)
     view = decide_hold(rt, organization_id, hold_id, verdict, reason, find_actor(rt, organization_id, email))
-    door.show(
-        view,
-        lambda: print_line(f"Hold {view.id} is {view.state}; {len(view.decisions)} of {view.people_needed} people."),
-    )
+    said = tell_voices(view.people_needed, view.people_agreed) if view.state == "open" else f"The hold is {view.state}."
+    door.show(view, lambda: print_line(f"Hold {view.id}: {said}"))
+    end(ExitCode.HELD if view.state == "open" else ExitCode.DONE)

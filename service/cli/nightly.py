@@ -57,7 +57,7 @@ def apply(door: Door, plan_id: str, organization_id: str | None) -> None:
     place = find_plan_place(rt, plan_id, organization_id)
     with show_progress(is_shown=not door.is_json) as progress:
         report = apply_plan(rt, place.organization_id, place.head.id, Actor.operator(), progress)
-    door.show(report, lambda: _print_report(report))
+    door.show(report, lambda: _print_report(report, place.organization_id))
     end(find_apply_code(report))
 
 
@@ -81,7 +81,7 @@ def show_progress(*, is_shown: bool) -> Iterator[Callable[[ApplyStep], None]]:
         yield step
 
 
-def _print_report(report: ApplyReport) -> None:
+def _print_report(report: ApplyReport, organization_id: str) -> None:
     print_record(
         [
             ("state", report.state),
@@ -98,7 +98,7 @@ def _print_report(report: ApplyReport) -> None:
         rows = [(call.npi, call.kind, call.text, call.next_action) for call in report.refusals]
         print_rows(("practitioner", "change", "DPC said", "next"), rows)
     if report.ambiguous:
-        print_line("Next: rollcall settle --org ORG")
+        print_line(f"Next: rollcall settle --org {organization_id}")
 
 
 @click.command()
@@ -170,7 +170,7 @@ def _print_reconciled(report: ReconcileReport) -> None:
         facts.append(("left out", report.left_out_n))
     print_record(facts)
     if report.applied:
-        _print_report(report.applied)
+        _print_report(report.applied, report.organization_id)
 
 
 @click.command()

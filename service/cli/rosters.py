@@ -21,14 +21,12 @@ from service.rosters.findings import describe_finding
 if TYPE_CHECKING:
     from service.runtime import Runtime
     from service.workflows.deliveries import DeliveryView
-    from service.workflows.effects import EffectView
+    from service.workflows.effects import DepartureView, EffectView
 
-_STATE_CODES = {"held": ExitCode.HELD, "rejected": ExitCode.REFUSED}
+_STATE_CODES = {"rejected": ExitCode.REFUSED}
 _EFFECTS_SHOWN = 20
 _EFFECT_COLUMNS = ("npi", "known", "listed", "added", "absent", "ended")
 _FINDINGS_SHOWN = 50
-_HEADING_ERRORS = ("header_unrecognised", "header_changed", "ambiguous_columns")
-"""What a person can mend by choosing columns, without another file."""
 _LONGEST_NUMBER = 9
 
 
@@ -100,13 +98,13 @@ def _print_reading(file: Path, result: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @with_org
 @click.option("--feed", "feed_id", required=True, metavar="FEED", help="The feed it belongs to.")
 @click.option(
     "--mode", type=click.Choice(["snapshot", "delta"]), help="What the sender says it is; never widens the feed."
 )
-@click.option("--as-of", metavar="TIME", help="RFC 3339: when the EHR made the file.")
+@click.option("--as-of", metavar="TIME", help="RFC 3339 with zone: when the EHR made the file.")
 @click.option("--sequence", metavar="TEXT", help="The sender's serial number.")
 @click.option("--count", type=click.IntRange(0), help="How many rows it has; another number in the file holds it.")
 @click.option("--again", is_flag=True, help="Take it in although a person has refused the very same file before.")
@@ -115,11 +113,14 @@ def _print_reading(file: Path, result: dict[str, Any]) -> None:
 def receive(door: Door, file: Path, organization_id: str, feed_id: str, **options: Any) -> None:
     """Take in one roster file as the HTTP endpoint does, read it, and say what became of it.
 
+    The folder of a bulk export, with its manifest.json, is taken in as one file.
+
     Ends with 11 when the delivery, or whom it would let go, is held for a person, and with 12 when it is rejected. The
     same file twice is taken once.
 
     Example: rollcall receive sample_rosters/01_first_roster.csv --org lakeside --feed ehr-daily
     """
+    from service.rosters.json_text.joined_set import open_delivery
     from service.workflows.digest import digest_delivery
     from service.workflows.receive import Upload
     from service.workflows.receive import receive as take_in
@@ -133,13 +134,13 @@ def receive(door: Door, file: Path, organization_id: str, feed_id: str, **option
         again=options["again"],
     )
     rt = door.open_for(organization_id)
-    with file.open("rb") as stream:
+    with open_delivery(file) as stream:
         receipt = take_in(rt, organization_id, feed_id, stream, upload, Actor.operator())
     view = receipt.delivery
     if view.state == "received":
         view = digest_delivery(rt, organization_id, view.id)
-    door.show(view, lambda: _print_receipt(view, is_new=receipt.is_new))
-    end(ExitCode.HELD if view.removals_reason else _STATE_CODES.get(view.state, ExitCode.DONE))
+    door.show(view, lambda: _print_receipt(view, organization_id, is_new=receipt.is_new))
+    end(ExitCode.HELD if view.waits else _STATE_CODES.get(view.state, ExitCode.DONE))
 
 
 def _read_time(text: str | None) -> datetime | None:
@@ -148,8 +149,10 @@ def _read_time(text: str | None) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(f"{text} is not a time.", next_action="Write it as 2026-11-20T06:00:00Z.") from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidInput("--as-of must be a time with its zone.", next_action="Write it as 2026-11-20T06:00:00Z.")
+    return at.astimezone(UTC)
 
 
 @click.group()
@@ -163,17 +166,21 @@ def delivery() -> None:
 @click.option(
     "--state", type=click.Choice(["received", "accepted", "held", "rejected", "superseded"]), help="Only these."
 )
+@click.option(
+    "--waiting", is_flag=True, help="Only those that wait for a person: held, or accepted without letting anybody go."
+)
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many at most.")
 @with_format
 @pass_door
-def list_deliveries(door: Door, organization_id: str, feed_id: str | None, state: str | None, limit: int) -> None:
+def list_deliveries(door: Door, organization_id: str, waiting: bool, **chosen: Any) -> None:
     """List deliveries, newest first.
 
-    Example: rollcall delivery list --org lakeside --state held
+    Example: rollcall delivery list --org lakeside --waiting
     """
     from service.workflows.deliveries import find_deliveries
 
-    found = find_deliveries(door.open_for(organization_id), organization_id, feed_id=feed_id, state=state, limit=limit)
+    rt = door.open_for(organization_id)
+    found = find_deliveries(rt, organization_id, waiting=waiting or None, **chosen)
     columns = (
         "number",
         "id",
@@ -185,8 +192,8 @@ def list_deliveries(door: Door, organization_id: str, feed_id: str | None, state
         "error_count",
         "hold_code",
     )
-    rows = [[getattr(item, column) for column in columns] for item in found]
-    door.show(found, lambda: print_rows(columns, rows, empty="There is no delivery."))
+    rows = [[*(getattr(item, column) for column in columns), item.waits] for item in found]
+    door.show(found, lambda: print_rows((*columns, "waits"), rows, empty="There is no delivery."))
 
 
 @delivery.command("show")
@@ -211,19 +218,17 @@ def show_delivery(door: Door, delivery_id: str, organization_id: str) -> None:
     findings = find_findings(rt, organization_id, delivery_id, limit=_FINDINGS_SHOWN)
     effects = find_effects(rt, organization_id, delivery_id, limit=_EFFECTS_SHOWN)
     changed = count_effects(rt, organization_id, delivery_id)
-    rows = [(item.position, item.severity, item.code, item.sentence) for item in findings]
+    rows = [(item.position, item.severity, item.effect, item.code, item.sentence) for item in findings]
 
     def write() -> None:
-        _print_delivery(view)
+        _print_delivery(view, organization_id)
         if effects:
             print_line()
             _print_effects(effects)
-        if changed > len(effects):
-            print_line(
-                f"{changed - len(effects)} more practitioners: rollcall delivery effects {view.number} --org ORG"
-            )
+        if more := max(changed - len(effects), 0):
+            print_line(f"{more} more practitioners: rollcall delivery effects {view.number} --org {organization_id}")
         print_line()
-        print_rows(("position", "severity", "code", "what to do"), rows, empty="There is no finding.")
+        print_rows(("position", "severity", "row", "code", "what to do"), rows, empty="There is no finding.")
 
     shown = {"delivery": view, "counts": counts, "effects": effects, "effects_total": changed, "findings": findings}
     door.show(shown, write)
@@ -263,7 +268,7 @@ def list_departures(door: Door, delivery_id: str, organization_id: str, email: s
     rt = door.open_for(organization_id)
     actor = find_actor(rt, organization_id, email)
     found = find_departures(rt, organization_id, find_delivery_id(rt, organization_id, delivery_id), actor).items
-    rows = [(item.npi, item.masked_mbi, "at once" if item.at_once else "absent, not yet let go") for item in found]
+    rows = [(item.npi, item.masked_mbi, _tell_departure(item)) for item in found]
     door.show(found, lambda: print_rows(("practitioner", "patient", "would be"), rows, empty="It leaves out nobody."))
 
 
@@ -279,17 +284,27 @@ def list_departures(door: Door, delivery_id: str, organization_id: str, email: s
 def decide(door: Door, delivery_id: str, verdict: str, organization_id: str, **said: Any) -> None:
     """Accept or reject a held delivery, as a person who answers for it; a hard stop needs two people.
 
+    Ends with 11 while it still waits: for another person's yes, or for an answer about whom it leaves out.
+
     Example: rollcall delivery decide DELIVERY reject --org lakeside --as ada@lakeside.example --reason "half a file"
     """
     from service.workflows.deliveries import load_delivery
     from service.workflows.holds import decide_delivery
+    from service.workflows.voices import tell_voices
 
     rt = door.open_for(organization_id)
     actor = find_actor(rt, organization_id, said["email"])
     delivery_id = find_delivery_id(rt, organization_id, delivery_id)
-    decide_delivery(rt, organization_id, delivery_id, verdict, said["reason"], actor, said["hold_id"])
+    decided = decide_delivery(rt, organization_id, delivery_id, verdict, said["reason"], actor, said["hold_id"])
     view = load_delivery(rt, organization_id, delivery_id)
-    door.show(view, lambda: _print_delivery(view))
+
+    def write() -> None:
+        if decided.state == "open":
+            print_line(f"Your yes is recorded. {tell_voices(decided.people_needed, decided.people_agreed)}")
+        _print_delivery(view, organization_id)
+
+    door.show(view, write)
+    end(ExitCode.HELD if view.waits else ExitCode.DONE)
 
 
 def find_delivery_id(rt: Runtime, organization_id: str, named: str) -> str:
@@ -302,10 +317,16 @@ def find_delivery_id(rt: Runtime, organization_id: str, named: str) -> str:
     return next((one.id for one in newest if one.number == int(named)), named)
 
 
-def _print_receipt(view: DeliveryView, *, is_new: bool) -> None:
+def _print_receipt(view: DeliveryView, organization_id: str, *, is_new: bool) -> None:
     if not is_new:
         print_line(f"The very same file came before, as delivery {view.number}; this is what became of it.")
-    _print_delivery(view)
+    _print_delivery(view, organization_id)
+
+
+def _tell_departure(item: DepartureView) -> str:
+    if item.listed_elsewhere:
+        return "not let go: another feed lists the patient"
+    return "at once" if item.at_once else "absent, not yet let go"
 
 
 def _print_effects(effects: list[EffectView]) -> None:
@@ -313,7 +334,7 @@ def _print_effects(effects: list[EffectView]) -> None:
     print_rows(_EFFECT_COLUMNS, rows, empty="It changes nothing.")
 
 
-def _print_delivery(view: DeliveryView) -> None:
+def _print_delivery(view: DeliveryView, organization_id: str) -> None:
     record: list[tuple[str, object]] = [
         ("delivery", f"{view.number} ({view.id})"),
         ("feed", view.feed_id),
@@ -325,7 +346,7 @@ def _print_delivery(view: DeliveryView) -> None:
         ("warnings", view.warning_count),
     ]
     if view.absent_count or view.ended_count:
-        waits = "would be let go" if view.state == "held" or view.removals_reason else "let go"
+        waits = "would be let go" if view.waits else "let go"
         record.append(("known but missing", f"{view.absent_count}; {view.ended_count} of them {waits} at once"))
     if view.file_error:
         record.append(("file error", view.file_error))
@@ -333,26 +354,36 @@ def _print_delivery(view: DeliveryView) -> None:
         record.append((f"{view.state} because" if view.state != "accepted" else "was held because", view.hold_reason))
     if view.removals_reason:
         record.append(("lets nobody go because", view.removals_reason))
-    if view.state == "held" or view.removals_reason:
+    if view.people_needed is not None and not view.never_counts:
+        record.append(("have said yes", f"{view.people_agreed} of {view.people_needed} people"))
+    if view.waits:
         record.append(("waiting costs from", view.costs_from_at))
     print_record(record)
-    _print_next(view)
+    _print_next(view, organization_id)
 
 
-def _print_next(view: DeliveryView) -> None:
-    if view.state == "held":
+def _print_next(view: DeliveryView, organization_id: str) -> None:
+    from service.workflows.deliveries import HEADING_ERRORS
+
+    if view.state == "held" and view.never_counts:
+        print_line(f"{view.never_counts} Reject it and have the whole file sent again.")
+    elif view.state == "held":
         print_line("Its rows do not count until a person accepts it.")
     elif view.removals_reason:
         print_line("Whom it lists counts; a person decides about the others.")
     elif view.state == "rejected" and view.decided_by:
         print_line(f"{view.decided_by} refused it: {view.decision_reason}")
-        print_line(
-            "None of its rows count. If that was a mistake: rollcall receive FILE --again; a person decides anew."
-        )
+        again = f"rollcall receive FILE --org {organization_id} --feed {view.feed_id} --again"
+        print_line(f"None of its rows count. If that was a mistake: {again}; a person decides anew.")
     elif view.state == "rejected":
         print_line("None of its rows count. Next: correct the file and send it again.")
-    if view.state == "held" or view.removals_reason:
-        print_line(f"See whom it lets go:  rollcall delivery departures {view.number} --org ORG --as EMAIL")
-        print_line(f"Answer:  rollcall delivery decide {view.number} accept|reject --org ORG --as EMAIL --reason TEXT")
-    if view.file_error in _HEADING_ERRORS:
-        print_line(f"Or say which column is what: rollcall feed map {view.feed_id} --delivery {view.number} --org ORG")
+    where = f"--org {organization_id}"
+    if view.waits:
+        verdicts = "reject" if view.never_counts else "accept|reject"
+        if not view.never_counts:
+            print_line(f"See whom it lets go:  rollcall delivery departures {view.number} {where} --as EMAIL")
+        print_line(f"Answer:  rollcall delivery decide {view.number} {verdicts} {where} --as EMAIL --reason TEXT")
+    if view.file_error in HEADING_ERRORS:
+        condition = "If it has headings, say" if view.file_error == "header_unrecognised" else "Or say"
+        told = f"{condition} which column is what: rollcall feed map {view.feed_id} --delivery {view.number} {where}"
+        print_line(f"{told}; then have the same file sent again.")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _AT_DPC = ("organisation ", "clock")
 WEB_APP = "service.web.wsgi:build_wsgi_app()"
+WORKER = "service.web.worker.PacedWorker"
+THREADS = 64
+"""Each client that sends slowly has one of them until our patience ends; a few dozen must not stop the others."""
 
 
 @click.command()
@@ -33,7 +36,7 @@ WEB_APP = "service.web.wsgi:build_wsgi_app()"
 def serve(door: Door, host: str, port: int) -> None:
     """Serve the pages and the HTTP API until SIGTERM.
 
-    One process with eight threads; requests under way may finish within 30 seconds. The clock is another process:
+    One process with 64 threads; requests under way may finish within 30 seconds. The clock is another process:
     `rollcall jobs`.
 
     Example: rollcall serve --host 0.0.0.0 --port 8080
@@ -65,7 +68,7 @@ def check_address(host: str, port: int) -> None:
 
 def build_serve_command(host: str, port: int) -> list[str]:
     """Answer the command line of the web process."""
-    options = ("--worker-class", "gthread", "--workers", "1", "--threads", "8", "--graceful-timeout", "30")
+    options = ("--worker-class", WORKER, "--workers", "1", "--threads", str(THREADS), "--graceful-timeout", "30")
     return [sys.executable, "-m", "gunicorn", WEB_APP, *options, "--no-control-socket", "--bind", f"{host}:{port}"]
 
 

@@ -23,10 +23,10 @@ WAITING_BOUND = 20
 _log = logging.getLogger(__name__)
 
 
-def may_receive(runtime: Runtime, organization_id: str) -> bool:
-    """Answer whether fewer deliveries wait to be read than the bound allows."""
+def may_receive(runtime: Runtime, organization_id: str, arriving: int) -> bool:
+    """Answer whether fewer deliveries wait to be read, with those that arrive now, than the bound allows."""
     waiting = find_deliveries(runtime, organization_id, state="received", limit=WAITING_BOUND + 1)
-    return len(waiting) <= WAITING_BOUND
+    return len(waiting) + arriving <= WAITING_BOUND
 
 
 def submit_digest(pool: BackgroundPool, runtime: Runtime, organization_id: str) -> bool:

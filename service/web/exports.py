@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from flask import Response, request
@@ -51,18 +51,21 @@ def build_csv_answer(name: str, columns: Sequence[str], rows: Iterable[Sequence[
     return _build_download(name, "csv", write_csv(columns, rows), "text/csv")
 
 
-def build_json_answer(name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
-    """Answer a download of the table as an array of objects, one a line."""
-    return _build_download(name, "json", write_json(columns, rows), "application/json")
+def build_json_answer(
+    name: str, facts: Mapping[str, object], columns: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> Response:
+    """Answer a download of the table as an object: what `facts` tell of the whole, then the rows under `items`."""
+    return _build_download(name, "json", write_json(facts, columns, rows), "application/json")
 
 
-def write_json(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """Yield the table as an array of objects, row by row."""
-    start = "["
+def write_json(facts: Mapping[str, object], columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """Yield an object with the facts and the table under `items`, an array of objects, one a line."""
+    yield "{\n" + "".join(f"{json.dumps(key)}: {json.dumps(fact)},\n" for key, fact in facts.items()) + '"items": ['
+    start = ""
     for row in rows:
         yield f"{start}\n{json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)}"
         start = ","
-    yield "\n]\n" if start == "," else "[]\n"
+    yield "\n]}\n"
 
 
 def _build_download(name: str, suffix: str, text: Iterator[str], mimetype: str) -> Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import Flask, current_app
 
 from service.runtime import Runtime
+from service.web.arrivals import Arrivals
 from service.web.background import BackgroundPool
 
 _KEY = "rollcall"
@@ -19,6 +20,7 @@ class Parts:
 
     runtime: Runtime
     pool: BackgroundPool
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
 
 def keep_parts(app: Flask, parts: Parts) -> None:
@@ -39,3 +41,8 @@ def find_runtime() -> Runtime:
 def find_pool() -> BackgroundPool:
     """Answer the background pool of the application that serves this request."""
     return load_parts(current_app).pool
+
+
+def find_arrivals() -> Arrivals:
+    """Answer the files that arrive at the application that serves this request."""
+    return load_parts(current_app).arrivals

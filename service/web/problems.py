@@ -9,7 +9,7 @@ from http import HTTPStatus
 from service.domain import errors as refusals
 from service.dpc import errors as dpc
 from service.storage import errors as storage
-from service.workflows.deliveries import DeliveryView
+from service.workflows.deliveries import HEADING_ERRORS, DeliveryView
 
 RETRY_SECONDS = 30
 """What `Retry-After` says when waiting is the next action."""
@@ -102,6 +102,7 @@ _STATUS_ACTIONS: Mapping[int, tuple[str, str]] = {
     404: ("Nothing is at this address.", "Check the address; lists show what exists."),
     405: ("This address does not answer that method.", "See the API's description for the methods it answers."),
     406: ("This address has no answer of that kind.", "Ask for application/json or text/csv."),
+    408: ("What was sent came too slowly, or stopped.", "Send it again without pauses; nothing of it was kept."),
     413: ("What was sent is too large.", "Send at most 64 MiB per file; split the roster by practitioner."),
     415: ("This content type is not accepted.", "Send the content type that the API's description names."),
     422: ("Some fields are missing or wrong.", "Correct the fields that are named and send it again."),
@@ -121,25 +122,56 @@ def describe_error(error: Exception) -> Problem | None:
 
 
 def describe_rejected(delivery: DeliveryView) -> Problem:
-    """Answer the problem of a file that was received and cannot be used: its fault, and where it is kept."""
+    """Answer the problem of a file that was received and cannot be used: its fault, and where it is kept.
+
+    Where a person may say which column is what, the next action is that, for the same file will do then.
+    """
     found = PROBLEM_TYPES[refusals.UnreadableFile]
     return Problem(
         found.status,
         found.title,
         delivery.hold_reason or "",
-        delivery.file_error or refusals.UnreadableFile.code,
-        f"Send a file that is as the message says; nothing of this one counts, and it is kept as delivery "
-        f"{delivery.number}.",
+        delivery.file_error or delivery.hold_code or refusals.UnreadableFile.code,
+        f"{_tell_remedy(delivery)} Nothing of this one counts, and it is kept as delivery {delivery.number}.",
         kind=refusals.UnreadableFile.code,
     )
 
 
+def describe_repeated(delivery: DeliveryView) -> Problem:
+    """Answer the problem of a file whose own number belongs to another one: why it waits, and where it is kept."""
+    found = PROBLEM_TYPES[refusals.Conflict]
+    return Problem(
+        found.status,
+        found.title,
+        delivery.hold_reason or "",
+        delivery.hold_code or refusals.Conflict.code,
+        f"Send the file with its own number; this one is kept as delivery {delivery.number} and waits for a person.",
+        kind=refusals.Conflict.code,
+    )
+
+
+def _tell_remedy(delivery: DeliveryView) -> str:
+    if delivery.file_error not in HEADING_ERRORS:
+        return "Send a file that is as the message says."
+    condition = "Where the file has headings, an" if delivery.file_error == "header_unrecognised" else "An"
+    return (
+        f"{condition} administrator says once which is what: PATCH /api/v1/feeds/{delivery.feed_id} with "
+        'settings.column_mapping, such as {"mbi": "Member No", "npi": "Doctor"}; then send the same file again. '
+        "Otherwise send one with other headings."
+    )
+
+
 def describe_status(
-    status: int, *, detail: str | None = None, mistakes: tuple[str, ...] = (), retry_after: int | None = None
+    status: int,
+    *,
+    detail: str | None = None,
+    mistakes: tuple[str, ...] = (),
+    retry_after: int | None = None,
+    next_action: str | None = None,
 ) -> Problem:
     """Answer the problem of a bare HTTP status; anything unknown is told as our own failure."""
     known = status if status in _STATUS_ACTIONS else 500
-    sentence, next_action = _STATUS_ACTIONS.get(known, _UNEXPECTED)
+    sentence, usual_action = _STATUS_ACTIONS.get(known, _UNEXPECTED)
     phrase = HTTPStatus(known)
     code = phrase.name.lower()
-    return Problem(known, phrase.phrase, detail or sentence, code, next_action, retry_after, mistakes)
+    return Problem(known, phrase.phrase, detail or sentence, code, next_action or usual_action, retry_after, mistakes)

@@ -36,9 +36,10 @@ from service.web.api.section import CSV_DOC, Route, Section
 from service.web.deferred import may_receive, submit_digest, wait_for_reading
 from service.web.errors import answer_problem
 from service.web.exports import Cell, build_csv_answer, build_json_answer, wants_csv
-from service.web.places import find_pool, find_runtime
-from service.web.problems import RETRY_SECONDS, describe_rejected
+from service.web.places import find_arrivals, find_pool, find_runtime
+from service.web.problems import RETRY_SECONDS, Problem, describe_rejected, describe_repeated, describe_status
 from service.web.security import UPLOAD_LIMIT
+from service.web.worker import expect_file
 from service.workflows.deliveries import (
     DeliveryView,
     FindingView,
@@ -53,14 +54,22 @@ from service.workflows.receive import receive
 
 section = Section("deliveries", "Post roster files and read what became of them.")
 
-DEPARTURE_COLUMNS = ("npi", "masked_mbi", "at_once")
-FINDING_COLUMNS = ("n", "position", "code", "severity", "is_blind", "sentence")
+DEPARTURE_COLUMNS = ("npi", "masked_mbi", "at_once", "listed_elsewhere")
+FINDING_COLUMNS = ("n", "position", "code", "severity", "is_blind", "sentence", "protects_patient")
+REPEATS = "sequence_repeats"
 _BATCH = 500
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_FORM_SENTENCE = "A form is not accepted here: the body of the request is the file itself, and nothing around it."
+_FORM_ACTION = "Send the file itself as the body; with curl: --data-binary @FILE -H 'Content-Type: text/csv'."
 _HEADERS = {
-    "X-Roster-Mode": "snapshot or delta, where the feed leaves it open.",
+    "X-Roster-Mode": "delta: this file of a snapshot feed lists changes only. snapshot changes nothing, as a feed of "
+    "changes stays one.",
+    "Content-Disposition": "The name of the file (RFC 6266), which is not kept: with turnover, changes or delta in it "
+    "nobody whom the file leaves out is let go before a person has decided.",
     "X-Roster-As-Of": "The moment the roster describes, RFC 3339 with zone.",
     "X-Roster-Count": "How many rows the file has; compared with what arrives, so that a cut file is noticed.",
-    "X-Roster-Sequence": "The sender's own number; used twice for different bytes it is refused.",
+    "X-Roster-Sequence": "The sender's own number; used twice for different bytes it is refused, as is one in which a "
+    "patient's number stands.",
     "X-Roster-Again": "true: take in bytes that a person has refused before; they wait for a person once more.",
     "Prefer": "wait=N: how many seconds the answer may wait for the reading, 5 unless told, 30 at most; respond-async: "
     "not at all (RFC 7240).",
@@ -92,7 +101,7 @@ _UPLOAD_DOC = {
         DeliverySchema,
         method="POST",
         status=202,
-        errors=(404, 409, 413, 422, 503),
+        errors=(404, 408, 409, 413, 415, 422, 503),
         more=_UPLOAD_DOC,
     ),
     for_machines(FEED_WRITE),
@@ -101,37 +110,55 @@ def post_delivery(feed: str) -> Any:
     """Post a roster file.
 
     202 with Location for a new file; 200 with the first receipt when the same bytes came before. The answer waits a few
-    seconds for the reading: a file that cannot be used is refused with 422, which says what to send instead. While the
-    state is still received, follow Location.
+    seconds for the reading: a file that cannot be used is refused with 422, which says what to send instead, and one
+    with the number of another file with 409. While the state is still received, follow Location.
     """
     runtime, organization_id = find_runtime(), load_organization_id()
-    if not may_receive(runtime, organization_id):
-        raise ServiceUnavailable(retry_after=RETRY_SECONDS)
-    request.max_content_length = UPLOAD_LIMIT
-    receipt = receive(runtime, organization_id, feed, request.stream, read_upload(request.headers), load_actor())
+    if request.mimetype in _FORMS:
+        return answer_problem(describe_status(415, detail=_FORM_SENTENCE, next_action=_FORM_ACTION))
+    with find_arrivals().count_in(organization_id) as others:
+        if not may_receive(runtime, organization_id, others):
+            raise ServiceUnavailable(retry_after=RETRY_SECONDS)
+        request.max_content_length = UPLOAD_LIMIT
+        expect_file(request.environ)
+        receipt = receive(runtime, organization_id, feed, request.stream, read_upload(request.headers), load_actor())
     delivery = receipt.delivery
     if delivery.state == "received":
         submit_digest(find_pool(), runtime, organization_id)
         seconds = read_patience(request.headers)
         delivery = wait_for_reading(find_pool(), runtime, organization_id, delivery.id, seconds)
     headers = {"Location": url_for("deliveries.get_delivery", delivery=delivery.id)}
-    if delivery.state == "rejected" and delivery.file_error:
-        refusal = answer_problem(describe_rejected(delivery))
+    problem = _find_problem(delivery)
+    if problem is not None:
+        refusal = answer_problem(problem)
         refusal.headers.update(headers)
         return refusal
     return delivery, 202 if receipt.is_new else 200, headers
+
+
+def _find_problem(delivery: DeliveryView) -> Problem | None:
+    """Answer why a file that has been read cannot be used, by its content, its date or its number; None if it can."""
+    if delivery.state == "rejected" and (delivery.file_error or delivery.decided_by is None):
+        return describe_rejected(delivery)
+    if delivery.state == "held" and delivery.hold_code == REPEATS:
+        return describe_repeated(delivery)
+    return None
 
 
 @section.route(
     Route("/deliveries", DeliveryPage, query=DeliveriesQuery, errors=(422,)), for_machines(STATUS_READ, FEED_WRITE)
 )
 def list_deliveries(query: dict[str, Any]) -> Any:
-    """List deliveries, newest first."""
+    """List deliveries, newest first; with waiting=true those about which a person must decide.
+
+    That is more than state=held: an accepted file waits too while its removals are suspended.
+    """
     found = find_deliveries(
         find_runtime(),
         load_organization_id(),
         feed_id=query["feed"],
         state=query["state"],
+        waiting=query["waiting"],
         after=read_number_cursor(query["cursor"]),
         limit=query["limit"] + 1,
     )
@@ -150,7 +177,11 @@ def get_delivery(delivery: str) -> Any:
     for_machines(STATUS_READ, FEED_WRITE),
 )
 def list_findings(query: dict[str, Any], delivery: str) -> Any:
-    """Read what is wrong with the rows of one delivery, by position and code; as JSON, or all of it as CSV."""
+    """Read what is wrong with the rows of one delivery, by position and code; as JSON, or all of it as CSV.
+
+    The counts say how many findings of each code there are in all; the JSON that the delivery's page offers to keep has
+    the same counts first, and then every finding under items.
+    """
     runtime, organization_id = find_runtime(), load_organization_id()
     if wants_csv(query["format"]):
         return build_findings_csv(runtime, organization_id, delivery)
@@ -215,7 +246,7 @@ def build_departures_csv(runtime: Runtime, organization_id: str, delivery_id: st
     """Answer whom a waiting delivery would let go as a download; raises NotFound, WrongState."""
     delivery = load_delivery(runtime, organization_id, delivery_id)
     found = find_departures(runtime, organization_id, delivery_id, actor)
-    rows = ((d.npi, d.masked_mbi, d.at_once) for d in found.items)
+    rows = ((d.npi, d.masked_mbi, d.at_once, d.listed_elsewhere) for d in found.items)
     return build_csv_answer(f"departures-{delivery.number}", DEPARTURE_COLUMNS, rows)
 
 
@@ -227,15 +258,19 @@ def build_findings_csv(runtime: Runtime, organization_id: str, delivery_id: str)
 
 
 def build_findings_json(runtime: Runtime, organization_id: str, delivery_id: str) -> Response:
-    """Answer every finding of a delivery as one JSON document to keep, read in batches; raises NotFound."""
+    """Answer every finding of a delivery as one JSON document to keep, read in batches; raises NotFound.
+
+    As in a page of the API, `counts` come first, how many there are of each code, and then the findings as `items`.
+    """
     delivery = load_delivery(runtime, organization_id, delivery_id)
     rows = _walk_findings(runtime, organization_id, delivery_id)
-    return build_json_answer(f"findings-{delivery.number}", FINDING_COLUMNS, rows)
+    counts = count_findings(runtime, organization_id, delivery_id)
+    return build_json_answer(f"findings-{delivery.number}", {"counts": counts}, FINDING_COLUMNS, rows)
 
 
 def _walk_findings(runtime: Runtime, organization_id: str, delivery_id: str) -> Iterator[tuple[Cell, ...]]:
     after = -1
     while batch := find_findings(runtime, organization_id, delivery_id, after=after, limit=_BATCH):
         for f in batch:
-            yield f.n, f.position, f.code, f.severity, f.is_blind, f.sentence
+            yield f.n, f.position, f.code, f.severity, f.is_blind, f.sentence, f.protects_patient
         after = batch[-1].n

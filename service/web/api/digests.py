@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import datetime
+from urllib.parse import unquote
 
 from werkzeug.datastructures import Headers
 
@@ -12,6 +14,7 @@ from service.domain.errors import InvalidInput
 from service.workflows.receive import Upload
 
 _SHA256_BYTES = 32
+_FILE_NAME = re.compile(r'filename\*?\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.IGNORECASE)
 _USUAL_WAIT = 5
 _LONGEST_WAIT = 30
 
@@ -20,6 +23,7 @@ def read_upload(headers: Headers) -> Upload:
     """Read the headers of a posted file; raises InvalidInput naming the header that is wrong."""
     return Upload(
         content_type=headers.get("Content-Type"),
+        filename=read_file_name(headers.get("Content-Disposition")),
         mode=headers.get("X-Roster-Mode"),
         as_of_at=_read_time(headers.get("X-Roster-As-Of")),
         sequence=headers.get("X-Roster-Sequence"),
@@ -28,6 +32,15 @@ def read_upload(headers: Headers) -> Upload:
         count=_read_count(headers.get("X-Roster-Count")),
         again=_read_flag(headers.get("X-Roster-Again"), "X-Roster-Again"),
     )
+
+
+def read_file_name(disposition: str | None) -> str | None:
+    """Answer every file name that Content-Disposition gives (RFC 6266: two of one file), as one text; None without one.
+
+    What the name says may only weaken a feed, so each of them counts, well written or not.
+    """
+    names = [unquote(name.strip('" ')) for name in _FILE_NAME.findall(disposition or "")]
+    return " ".join(names) or None
 
 
 def read_patience(headers: Headers) -> int:
@@ -66,7 +79,7 @@ def read_digest(content_digest: str | None, digest: str | None) -> str | None:
 
 def _read_flag(text: str | None, header: str) -> bool:
     if text not in (None, "true", "false"):
-        raise InvalidInput(f"{header} is true or false.")
+        raise _wrong_header(header, f"{header} is true or false.")
     return text == "true"
 
 
@@ -81,14 +94,18 @@ def _decode(text: str, header: str) -> str:
 
 
 def _wrong_digest(header: str) -> InvalidInput:
-    return InvalidInput(f"The header {header} does not hold a SHA-256 in base64.")
+    return _wrong_header(header, f"The header {header} does not hold a SHA-256 in base64.")
+
+
+def _wrong_header(header: str, sentence: str) -> InvalidInput:
+    return InvalidInput(sentence, next_action=f"Correct the header {header}, or leave it out, and send the file again.")
 
 
 def _read_count(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise InvalidInput("X-Roster-Count must be a whole number.")
+        raise _wrong_header("X-Roster-Count", "X-Roster-Count must be a whole number.")
     return int(text)
 
 
@@ -100,5 +117,6 @@ def _read_time(text: str | None) -> datetime | None:
     except ValueError:
         read = None
     if read is None or read.tzinfo is None:
-        raise InvalidInput("X-Roster-As-Of must be a time with its zone, for example 2026-01-31T00:00:00Z.")
+        sentence = "X-Roster-As-Of must be a time with its zone, for example 2026-01-31T00:00:00Z."
+        raise _wrong_header("X-Roster-As-Of", sentence)
     return read

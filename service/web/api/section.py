@@ -11,7 +11,7 @@ from flask import Request
 from flask_smorest import Blueprint  # type: ignore[import-untyped]
 from marshmallow import Schema
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from schemas.api.problem import ProblemSchema
 from service.web.access import AccessRule, View
@@ -30,7 +30,12 @@ class _StrictParser(FlaskParser):
     )
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """Read the body; one that is nested beyond reason is as unreadable as one that is no JSON."""
+        """Read the body; one that is nested beyond reason is as unreadable as one that is no JSON.
+
+        A body of another type is refused, and not taken for none.
+        """
+        if not req.is_json and req.get_data(cache=True):
+            raise UnsupportedMediaType
         try:
             return super().load_json(req, schema)
         except RecursionError:
@@ -94,7 +99,8 @@ class Section:
 
 def _name_errors(route: Route, rule: AccessRule) -> list[int]:
     refused = () if rule.kind == "everybody" else (401, 403)
-    return sorted({*refused, *route.errors, 500})
+    unread = () if route.body is None else (400, 408, 413, 415) if route.location == "json" else (400, 408, 413)
+    return sorted({*refused, *unread, *route.errors, 500})
 
 
 def _name_scopes(rule: AccessRule) -> list[dict[str, list[str]]]:

@@ -12,7 +12,13 @@ from service.web.api.deliveries import build_departures_csv, build_findings_csv,
 from service.web.api.paging import cut_page, read_npi_cursor, read_number_cursor
 from service.web.pages.blueprint import act, pages
 from service.web.places import find_runtime
-from service.workflows.deliveries import count_findings, find_deliveries, find_findings, load_delivery
+from service.workflows.deliveries import (
+    HEADING_ERRORS,
+    count_findings,
+    find_deliveries,
+    find_findings,
+    load_delivery,
+)
 from service.workflows.effects import count_effects, find_accepted_before, find_effects
 from service.workflows.holds import decide_delivery, find_holds
 
@@ -24,7 +30,7 @@ REFRESH_SECONDS = 2
 _DONE = {
     "released": "The delivery is accepted; its rows count from now on.",
     "refused": "The delivery is rejected; none of its rows count.",
-    "open": "Your decision is recorded. It takes another person to accept the delivery.",
+    "open": "Your decision is recorded. It takes another person to say yes, too.",
 }
 _DONE_ABOUT_REMOVALS = {
     "released": "Whom the file leaves out counts as left out; the next plan shows who is to be removed.",
@@ -35,13 +41,17 @@ _DONE_ABOUT_REMOVALS = {
 @pages.get("/deliveries")
 @for_people(Action.READ_ROSTERS, Action.SEND_DELIVERY)
 def list_deliveries() -> ResponseReturnValue:
-    """List deliveries, newest first, of one state if asked."""
+    """List deliveries, newest first, of one state or those that wait for a person if asked."""
     wanted = request.args.get("state", "")
     state = wanted if wanted in STATES else None
+    waiting = True if request.args.get("waiting") == "true" else None
     after = read_number_cursor(request.args.get("cursor"))
-    found = find_deliveries(find_runtime(), load_organization_id(), state=state, after=after, limit=PAGE_SIZE + 1)
+    runtime, organization_id = find_runtime(), load_organization_id()
+    found = find_deliveries(runtime, organization_id, state=state, waiting=waiting, after=after, limit=PAGE_SIZE + 1)
     page = cut_page(found, PAGE_SIZE, lambda delivery: delivery.number)
-    return render_template("deliveries.html", page=page, state=state, states=STATES)
+    return render_template(
+        "deliveries.html", page=page, state=state, states=STATES, waiting="true" if waiting else None
+    )
 
 
 @pages.get("/deliveries/<delivery>")
@@ -62,6 +72,7 @@ def show_delivery(delivery: str) -> ResponseReturnValue:
         "delivery.html",
         delivery=view,
         hold=hold,
+        heading_errors=HEADING_ERRORS,
         effects=cut_page(effects, EFFECTS_SHOWN, lambda effect: effect.npi),
         changed=count_effects(runtime, organization_id, view.id),
         before=find_accepted_before(runtime, organization_id, view) if hold else [],

@@ -18,6 +18,7 @@ from service.web.access import is_allowed
 from service.web.places import find_runtime
 from service.web.times import tell_distance, tell_size, tell_time
 from service.workflows.onboard import load_organization
+from service.workflows.voices import tell_voices
 
 NOTICE = (
     "This product uses the Data at the Point of Care API but is not endorsed or certified by the Centers for Medicare "
@@ -122,6 +123,7 @@ def _furnish() -> dict[str, Any]:
         "buckets": [bucket.name for bucket in BUCKETS],
         "bucket_words": BUCKET_WORDS,
         "cause_words": CAUSE_WORDS,
+        "tell_voices": tell_voices,
         "incident_words": INCIDENT_WORDS,
         "person": person if actor is not None else None,
         "actor": actor,

@@ -16,7 +16,7 @@ from service.workflows.holds import decide_hold, find_holds
 _DONE = {
     "released": "The changes are released; the next plan contains them.",
     "refused": "The changes are refused; they stay as they are at DPC.",
-    "open": "Your decision is recorded. It takes another person to release the changes.",
+    "open": "Your decision is recorded. It takes another person to release the changes, too.",
 }
 
 

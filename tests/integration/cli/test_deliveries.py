@@ -61,9 +61,24 @@ def test_whom_it_would_let_go_is_listed_masked(lakeside: Any, tmp_path: Path) ->
     assert (held["state"], held["blind_count"]) == ("accepted", 1)
     assert held["removals_reason"].startswith("1 row could be about anybody.")
     asked = ("delivery", "departures", str(held["number"]), "--org", "lakeside", "--as", REVIEWER)
-    gone = [{"npi": PRACTITIONER, "masked_mbi": mask_mbi(write_mbi(n)), "at_once": True} for n in (18, 19)]
+    marks = {"at_once": True, "listed_elsewhere": False}
+    gone = [{"npi": PRACTITIONER, "masked_mbi": mask_mbi(write_mbi(n)), **marks} for n in (18, 19)]
     assert lakeside.ask(*asked) == gone
     assert write_mbi(18) not in lakeside.run(*asked).stdout
+
+
+def test_who_stays_because_another_feed_lists_them_is_told(lakeside: Any, tmp_path: Path) -> None:
+    lakeside.run("feed", "add", "portal", "--org", "lakeside", "--mode", "snapshot")
+    known = write_roster(tmp_path / "portal.csv", range(19))
+    lakeside.run("receive", str(known), "--org", "lakeside", "--feed", "portal")
+    path = write_roster(tmp_path / "short.csv", range(18), more=f",{PRACTITIONER}\n")
+    held = receive(lakeside, path, code=11)
+    assert (held["absent_count"], held["ended_count"]) == (2, 1)
+    assert "2 are missing; 1 would be let go at once, and 1 stays because" in held["removals_reason"]
+    asked = ("delivery", "departures", str(held["number"]), "--org", "lakeside", "--as", REVIEWER)
+    assert [(one["at_once"], one["listed_elsewhere"]) for one in lakeside.ask(*asked)] == [(False, True), (True, False)]
+    told = lakeside.run(*asked).stdout
+    assert told.count("not let go: another feed lists the patient") == told.count("at once") == 1
 
 
 def test_a_person_lets_them_go_and_nothing_waits_any_more(lakeside: Any, tmp_path: Path) -> None:
@@ -78,6 +93,10 @@ def test_a_count_that_differs_holds_the_file(lakeside: Any, tmp_path: Path) -> N
     path = write_roster(tmp_path / "second.csv", range(20), more="\n")
     held = receive(lakeside, path, "--count", "21", code=11)
     assert (held["hold_code"], held["declared_count"]) == ("count_mismatch", 21)
+    text = lakeside.run("delivery", "show", str(held["number"]), "--org", "lakeside").stdout
+    assert (
+        "another number of rows than was declared" in text and "decide 2 reject --org" in text and "accept|" not in text
+    )
 
 
 def test_only_who_may_read_rosters_sees_whom(lakeside: Any, tmp_path: Path) -> None:
@@ -115,7 +134,64 @@ def test_a_refused_file_says_who_refused_it_and_comes_in_again_when_asked(lakesi
     again = ("receive", str(path), "--org", "lakeside", "--feed", "ehr")
     text = lakeside.run(*again, code=12).stdout
     assert f"The very same file came before, as delivery {number}" in text
-    assert f"{REVIEWER} refused it: Called the practice." in text and "--again" in text
+    assert f"{REVIEWER} refused it: Called the practice." in text
+    assert "rollcall receive FILE --org lakeside --feed ehr --again" in text
     taken = receive(lakeside, path, "--again", code=11)
     assert (taken["number"], taken["state"]) == (number + 1, "held")
     assert decide(lakeside, taken, "accept")["state"] == "accepted"
+
+
+def test_a_reason_holds_no_number_of_a_patient(lakeside: Any, tmp_path: Path) -> None:
+    number = str(receive(lakeside, write_roster(tmp_path / "short.csv", range(12)), code=11)["number"])
+    said = ("--org", "lakeside", "--as", REVIEWER, "--reason", f"{write_mbi(13)} moved away")
+    refused = lakeside.run("delivery", "decide", number, "reject", *said, code=2)
+    assert "Say it without the patient's number" in refused.stderr and write_mbi(13) not in refused.output
+    assert lakeside.ask("delivery", "show", number, "--org", "lakeside")["delivery"]["state"] == "held"
+
+
+def test_the_first_of_two_yeses_says_that_another_person_must(lakeside: Any, tmp_path: Path) -> None:
+    number = str(receive(lakeside, write_roster(tmp_path / "short.csv", range(8)), code=11)["number"])
+    shown = lakeside.ask("delivery", "show", number, "--org", "lakeside")["delivery"]
+    assert (shown["people_needed"], shown["people_agreed"]) == (2, 0)
+    said = ("--org", "lakeside", "--as", REVIEWER, "--reason", "Called the practice.")
+    text = lakeside.run("delivery", "decide", number, "accept", *said, code=11).stdout
+    assert "One of two has said yes; another person must." in text and "1 of 2 people" in text
+    assert "1 of 2 people" in lakeside.run("delivery", "show", number, "--org", "lakeside").stdout
+    (hold,) = lakeside.ask("hold", "list", "--org", "lakeside")
+    assert (hold["people_needed"], hold["people_agreed"]) == (2, 1)
+    password = tmp_path / "password"
+    other = ("--name", "Otto Lund", "--role", "reviewer", "--password-file", str(password))
+    lakeside.run("user", "add", "otto@lakeside.example", "--org", "lakeside", *other)
+    second = ("--org", "lakeside", "--as", "otto@lakeside.example", "--reason", "Called them too.")
+    assert lakeside.ask("delivery", "decide", number, "accept", *second)["state"] == "accepted"
+
+
+def test_what_waits_is_listed_whether_held_or_accepted(lakeside: Any, tmp_path: Path) -> None:
+    path = write_roster(tmp_path / "blind.csv", range(18), more=f",{PRACTITIONER}\n")
+    accepted = receive(lakeside, path, code=11)["number"]
+    listed = lakeside.ask("delivery", "list", "--org", "lakeside", "--waiting")
+    assert [(one["number"], one["state"]) for one in listed] == [(accepted, "accepted")]
+    assert len(lakeside.ask("delivery", "list", "--org", "lakeside")) == accepted
+
+
+def test_the_time_of_a_file_needs_its_zone_as_over_http(lakeside: Any, tmp_path: Path) -> None:
+    path = write_roster(tmp_path / "later.csv", range(19))
+    for wrong in ("2026-11-20T06:00:00", "2026-11-20", "yesterday"):
+        refused = lakeside.run("receive", str(path), "--org", "lakeside", "--feed", "ehr", "--as-of", wrong, code=2)
+        assert "must be a time with its zone" in refused.stderr and "2026-11-20T06:00:00Z" in refused.stderr
+    assert len(lakeside.ask("delivery", "list", "--org", "lakeside")) == 1
+    taken = receive(lakeside, path, "--as-of", "2026-11-20T01:00:00-05:00")
+    assert taken["as_of_at"] == "2026-11-20T06:00:00Z"
+
+
+def test_a_finding_says_whether_its_row_protects_its_patient_or_is_blind(lakeside: Any, tmp_path: Path) -> None:
+    path = write_roster(tmp_path / "mixed.csv", range(20), more=f"{write_mbi(30)},12345\n,{PRACTITIONER}\n")
+    number = str(receive(lakeside, path)["number"])
+    found = lakeside.ask("delivery", "show", number, "--org", "lakeside")["findings"]
+    assert [(one["code"], one["protects_patient"], one["is_blind"]) for one in found] == [
+        ("npi_length", True, False),
+        ("mbi_missing", False, True),
+    ]
+    lines = lakeside.run("delivery", "show", number, "--org", "lakeside").stdout.splitlines()
+    assert any("protects its patient" in line and "npi_length" in line for line in lines)
+    assert any("blind" in line and "mbi_missing" in line for line in lines)

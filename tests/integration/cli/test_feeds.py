@@ -128,7 +128,8 @@ def test_what_is_cleared_has_its_default_again(lakeside: Any) -> None:
         (["--expected-every", "1000d"], "from 1 to 2160"),
         (["--expected-every", "soon"], "24h or 7d"),
         (["--map", "shoe=Size"], "mbi, npi"),
-        (["--map", "mbi=1S70R00AA00"], "heading above the column"),
+        (["--map", "mbi=1S70R00AA00"], "without the patient's number"),
+        (["--map", "mbi=987654329A"], "without the patient's number"),
         (["--map", "mbi=Who", "--map", "npi=who"], "a heading of its own"),
         (["--encoding", "ebcdic"], "windows-1252"),
         (["--absences", "11"], "from 1 to 10"),
@@ -145,7 +146,7 @@ def test_a_refusal_says_what_is_allowed(lakeside: Any, options: list[str], allow
 
 def test_a_feed_that_does_not_exist_is_refused_with_the_way_to_the_list(lakeside: Any) -> None:
     for verb in (["show", "none"], ["set", "none", "--min-rows", "1"]):
-        assert "rollcall feed list" in lakeside.run("feed", *verb, "--org", "lakeside", code=12).stderr
+        assert "rollcall feed list --org lakeside" in lakeside.run("feed", *verb, "--org", "lakeside", code=12).stderr
 
 
 def test_a_feed_is_shown_in_sentences(lakeside: Any) -> None:
@@ -170,7 +171,7 @@ def test_the_headings_of_a_file_are_numbered_and_say_what_they_are_taken_for(lak
 
 def test_columns_chosen_from_a_stored_delivery_are_kept_with_its_header(lakeside: Any, roster: Path) -> None:
     told = lakeside.run("receive", str(roster), "--org", "lakeside", "--feed", "ehr", code=12).stdout
-    assert "rollcall feed map ehr --delivery 1" in told
+    assert "If it has headings, say which column is what: rollcall feed map ehr --delivery 1" in told
     chosen = ("feed", "map", "ehr", "--org", "lakeside", "--delivery", "1", "--map", "mbi=member number")
     assert "1S70" not in lakeside.run(*chosen[:7]).output
     settings = lakeside.ask(*chosen)["settings"]
@@ -240,3 +241,10 @@ def test_check_takes_what_show_prints_and_refuses_what_a_feed_has_not(lakeside: 
     assert len(sandbox["present"]) == 2
     config.write_text(json.dumps(shown | {"settings": {"force": True}}), encoding="utf-8")
     assert "force" in lakeside.run("check", str(real), "--feed-config", str(config), code=2).stderr
+
+
+def test_a_feed_is_added_for_its_organisation_s_environment_only(lakeside: Any) -> None:
+    add = ("feed", "add", "desk", "--org", "lakeside", "--environment")
+    assert "that of its organisation, sandbox" in lakeside.run(*add, "production", code=2).stderr
+    assert lakeside.ask(*add, "sandbox")["environment"] == "sandbox"
+    assert "sandbox" in lakeside.run("feed", "show", "desk", "--org", "lakeside").stdout

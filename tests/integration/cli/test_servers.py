@@ -58,10 +58,12 @@ def test_the_service_is_not_started_with_wrong_settings(bare: Any) -> None:
     assert "ROLLCALL_MASTER_KEY" in bare.run("serve", code=15).stderr
 
 
-def test_the_service_is_one_process_with_eight_threads() -> None:
+def test_the_service_is_one_process_with_a_thread_for_each_of_dozens() -> None:
     command = build_serve_command("127.0.0.1", 8080)
     assert command[:4] == [sys.executable, "-m", "gunicorn", "service.web.wsgi:build_wsgi_app()"]
-    assert " ".join(command[4:]).startswith("--worker-class gthread --workers 1 --threads 8 --graceful-timeout 30")
+    assert " ".join(command[4:]).startswith(
+        "--worker-class service.web.worker.PacedWorker --workers 1 --threads 64 --graceful-timeout 30"
+    )
     assert command[-2:] == ["--bind", "127.0.0.1:8080"]
 
 

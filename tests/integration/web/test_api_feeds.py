@@ -148,6 +148,25 @@ def test_a_change_touches_what_it_names_and_null_is_the_default(stage: Stage) ->
     )
 
 
+def test_a_feed_has_its_organisation_s_environment_whether_it_is_named_or_not(stage: Stage) -> None:
+    headers = bear_admin(stage)
+    named = stage.browse().post("/api/v1/feeds", json={"id": "desk", "environment": "sandbox"}, headers=headers)
+    assert named.status_code == 201 and named.json is not None
+    assert named.json["environment"] == "sandbox"
+    same = stage.browse().patch("/api/v1/feeds/desk", json={"environment": "sandbox"}, headers=headers)
+    assert same.json == named.json and not read_facts(stage, "feed-changed")
+    for answer in (
+        stage.browse().post("/api/v1/feeds", json={"id": "other", "environment": "production"}, headers=headers),
+        stage.browse().patch("/api/v1/feeds/desk", json={"environment": "production"}, headers=headers),
+    ):
+        check_problem(answer, 422, "invalid_input")
+        assert "that of its organisation, sandbox" in answer.text
+    assert {feed.id: feed.environment for feed in find_feeds(stage.runtime, OURS)} == {
+        FEED: "sandbox",
+        "desk": "sandbox",
+    }
+
+
 # Without login
 
 
@@ -218,7 +237,10 @@ def test_a_machine_that_sets_up_and_feeds_does_both(stage: Stage) -> None:
         ({"settings": {"expects_count": "yes"}}, "expects_count"),
         ({"settings": {"practitioners": ["3990000003"]}}, "right check digit"),
         ({"settings": {"column_mapping": {"mbi": ""}}}, "heading for each role"),
-        ({"settings": {"column_mapping": {"mbi": "1S00E00AA00"}}}, "no heading"),
+        ({"settings": {"column_mapping": {"mbi": "1S00E00AA00"}}}, "without the patient's number"),
+        ({"settings": {"column_mapping": {"mbi": "987654329A"}}}, "without the patient's number"),
+        ({"settings": {"column_mapping": {"npi": "Doctor of 987-65-4329"}}}, "without the patient's number"),
+        ({"settings": {"column_mapping": {"1S00E00AA00": "Member"}}}, "without the patient's number"),
         ({"settings": {"encoding": "ebcdic"}}, "encoding"),
         ({"settings": {"header_hash": "short"}}, "header_hash"),
         ({"settings": None}, "settings"),
@@ -230,8 +252,24 @@ def test_a_wrong_change_is_refused_whole_and_says_what_is_wrong(stage: Stage, ch
     answer = stage.browse().patch(ADDRESS, json=change, headers=bear_admin(stage))
     assert answer.status_code == 422, answer.text
     assert answer.mimetype == "application/problem+json"
-    assert said in answer.text and "1S00E00AA00" not in answer.text
+    assert said in answer.text and not any(number in answer.text for number in ("1S00E00AA00", "98765", "987-65"))
     assert load_feed(stage.runtime, OURS, FEED) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        (b'{"mode": "delta"', "application/json", 400, "bad_request"),
+        (b'{"mode": "delta"}', "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (b'{"mode": "delta"}', None, 415, "unsupported_media_type"),
+    ],
+)
+def test_a_change_that_is_no_json_is_refused_as_such(
+    stage: Stage, body: bytes, content_type: str | None, status: int, code: str
+) -> None:
+    answer = stage.browse().patch(ADDRESS, data=body, content_type=content_type, headers=bear_admin(stage))
+    check_problem(answer, status, code)
+    assert load_feed(stage.runtime, OURS, FEED).mode == "snapshot"
 
 
 @pytest.mark.parametrize("wish", [{}, {"id": "Big Desk"}, {"id": ""}, {"id": "x" * 41}, {"id": "desk", "name": "Desk"}])

@@ -44,7 +44,8 @@ def test_what_a_file_would_change_is_told_in_numbers(begun: Stage, held: str) ->
 
 def test_whom_it_would_let_go_is_told_with_masked_numbers_and_the_look_is_recorded(begun: Stage, held: str) -> None:
     found = list_departed(begun, held, "?limit=4")
-    expected = [{"npi": WELLS, "masked_mbi": mask_mbi(write_mbi(n)), "at_once": True} for n in range(3, 12)]
+    marks = {"at_once": True, "listed_elsewhere": False}
+    expected = [{"npi": WELLS, "masked_mbi": mask_mbi(write_mbi(n)), **marks} for n in range(3, 12)]
     assert found["total"] == 9
     assert found["items"] == expected[:4]
     assert list_departed(begun, held, f"?limit=200&cursor={found['next']}")["items"] == expected[4:]
@@ -56,7 +57,7 @@ def test_whom_it_would_let_go_is_told_with_masked_numbers_and_the_look_is_record
 def test_all_of_them_can_be_downloaded(begun: Stage, held: str) -> None:
     address = f"/api/v1/deliveries/{held}/departures?format=csv"
     lines = begun.browse().get(address, headers=begun.bearer("reader")).text.splitlines()
-    assert lines[0] == "npi,masked_mbi,at_once" and len(lines) == 10
+    assert lines[0] == "npi,masked_mbi,at_once,listed_elsewhere" and len(lines) == 10
     assert lines == begun.log_in(REVIEWER).get(f"/deliveries/{held}/departures.csv").text.splitlines()
 
 
@@ -126,7 +127,7 @@ def test_refusing_keeps_everybody_and_the_file(begun: Stage, blind: str) -> None
 def test_findings_can_be_kept_as_json(begun: Stage, blind: str) -> None:
     kept = begun.log_in(REVIEWER).get(f"/deliveries/{blind}/findings.json")
     assert kept.headers["Content-Disposition"].endswith('.json"')
-    (finding,) = json.loads(kept.text)
+    (finding,) = json.loads(kept.text)["items"]
     assert (finding["code"], finding["is_blind"], finding["position"]) == ("mbi_missing", True, "20")
 
 
@@ -189,7 +190,7 @@ def test_the_page_shows_every_practitioner_over_pages(begun: Stage) -> None:
 def test_a_refused_file_comes_in_again_when_the_sender_says_so(begun: Stage, held: str) -> None:
     browser, address = begun.log_in(REVIEWER), f"/deliveries/{held}"
     begun.post_form(browser, address, f"{address}/decision", {"verdict": "reject", "reason": REASON})
-    assert "rollcall receive --again" in browser.get(address).text
+    assert f"rollcall receive FILE --org {OURS} --feed {FEED} --again" in browser.get(address).text
     assert begun.send(write_roster({WELLS: range(3)})) == held
     headers = begun.bearer("feeder") | {"Content-Type": "text/csv", "X-Roster-Again": "true"}
     body = write_roster({WELLS: range(3)})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from web_stage import HEADINGS, WELLS, Stage, check_problem, write_mbi
+from web_stage import HEADINGS, REVIEWER, WELLS, Stage, check_problem, write_mbi
 
 BAD_ROWS = 7
 BAD = "\n".join(
@@ -49,8 +51,43 @@ def test_findings_come_as_csv_all_at_once(stage: Stage, delivery: str, wish: dic
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="findings-1.csv"'
     lines = answer.text.split("\r\n")
-    assert lines[0] == "n,position,code,severity,is_blind,sentence"
+    assert lines[0] == "n,position,code,severity,is_blind,sentence,protects_patient"
     assert len(lines) == BAD_ROWS + 2
+
+
+@pytest.fixture
+def mixed(stage: Stage) -> str:
+    """One error whose patient is known, one about nobody knows whom, and one warning."""
+    rows = [*(f"{write_mbi(n)},A,B,1940-01-01,F,{WELLS}" for n in range(20)), f"{write_mbi(21)},A,B,1940-01-01,F,12345"]
+    return stage.send("\n".join([HEADINGS, *rows, f",A,B,1940-01-01,F,{WELLS}", rows[0], ""]).encode())
+
+
+EXPECTED = [("npi_length", False, True), ("mbi_missing", True, False), ("duplicate_row", False, False)]
+
+
+def test_each_finding_says_whether_its_row_protects_its_patient_or_is_blind(stage: Stage, mixed: str) -> None:
+    answer = stage.browse().get(f"/api/v1/deliveries/{mixed}/findings", headers=stage.bearer("feeder")).json
+    assert answer is not None
+    assert [(f["code"], f["is_blind"], f["protects_patient"]) for f in answer["items"]] == EXPECTED
+    page = stage.log_in(REVIEWER).get(f"/deliveries/{mixed}").text
+    table = page[page.index("Its patient") :]
+    assert table.index("<td>protected</td>") < table.index("<td><strong>unknown</strong></td>")
+
+
+def test_the_download_tells_the_counts_first_and_the_same_findings_as_the_api(stage: Stage, mixed: str) -> None:
+    kept = stage.log_in(REVIEWER).get(f"/deliveries/{mixed}/findings.json")
+    asked = stage.browse().get(f"/api/v1/deliveries/{mixed}/findings", headers=stage.bearer("feeder")).json
+    assert asked is not None
+    told = json.loads(kept.text)
+    assert list(told) == ["counts", "items"]
+    assert told == {"counts": asked["counts"], "items": asked["items"]}
+    assert told["counts"] == {code: 1 for code, *_ in EXPECTED}
+
+
+def test_a_download_without_findings_is_whole_as_well(stage: Stage) -> None:
+    right = stage.send("\n".join([*BAD.decode().split("\n")[:20], ""]).encode())
+    kept = stage.log_in(REVIEWER).get(f"/deliveries/{right}/findings.json")
+    assert json.loads(kept.text) == {"counts": {}, "items": []}
 
 
 def test_without_a_token_there_are_no_findings(stage: Stage, delivery: str) -> None:

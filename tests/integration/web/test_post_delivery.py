@@ -6,9 +6,10 @@ import base64
 import hashlib
 import io
 import threading
+from contextlib import ExitStack
 
 import pytest
-from web_stage import FEED, FIRST_ROSTER, OURS, Stage, check_problem, write_roster
+from web_stage import FEED, FIRST_ROSTER, OURS, THEIRS, Stage, check_problem, write_roster
 from werkzeug.datastructures import Headers
 
 from service.domain.people import Actor
@@ -85,6 +86,7 @@ def test_a_token_without_the_scope_may_not_send(stage: Stage) -> None:
 def test_a_header_that_is_wrong_refuses_the_file(stage: Stage, header: dict[str, str]) -> None:
     answer = stage.browse().post(ADDRESS, data=ROSTER, headers=stage.bearer("feeder") | header)
     check_problem(answer, 422, "invalid_input")
+    assert answer.json is not None and "end the file again" in answer.json["next_action"]
 
 
 def test_an_empty_file_is_refused(stage: Stage) -> None:
@@ -118,6 +120,17 @@ def test_a_queue_that_is_full_asks_the_sender_to_come_back(stage: Stage) -> None
     answer = stage.browse().post(ADDRESS, data=ROSTER, headers=stage.bearer("feeder"))
     check_problem(answer, 503, "service_unavailable")
     assert answer.headers["Retry-After"] == "30"
+
+
+def test_files_that_arrive_count_as_waiting_for_their_own_organisation(stage: Stage) -> None:
+    arrivals, statuses = load_parts(stage.app).arrivals, []
+    for organization_id in (OURS, THEIRS):
+        with ExitStack() as stack:
+            for _ in range(WAITING_BOUND + 1):
+                stack.enter_context(arrivals.count_in(organization_id))
+            answer = stage.browse().post(ADDRESS, data=ROSTER, headers=stage.bearer("feeder"))
+            statuses.append(answer.status_code)
+    assert statuses == [503, 202]
 
 
 def test_the_same_bytes_again_answer_with_the_first_receipt(stage: Stage) -> None:
