@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser_theatre import SILENT_FEED, Theatre
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 from web_stage import FEED, OURS, WELLS
 
 from service.workflows.plans import find_plans
@@ -70,6 +70,10 @@ FIND_FAULTS = """
 """
 
 
+LEFT = "net::ERR_ABORTED"
+"""What becomes of a request, like that for the icon, when its page is left before the answer is there."""
+
+
 class Witness:
     """Listens to everything a page does and remembers what it should not have done."""
 
@@ -78,13 +82,17 @@ class Witness:
         self.hosts: set[str] = set()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("requestfailed", lambda request: self.faults.append(f"failed: {urlsplit(request.url).path}"))
+        page.on("requestfailed", self._miss)
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
         self.host = urlsplit(origin).netloc
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.faults.append(message.text)
+
+    def _miss(self, request: Request) -> None:
+        if request.failure != LEFT:
+            self.faults.append(f"failed: {urlsplit(request.url).path} ({request.failure})")
 
     def check(self) -> None:
         assert self.faults == []
