@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import date
 
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(19|20)\d\d")
+_DAY_LENGTH = 8
+_DAY_FORMS = {"year first": (0, 4, 6), "day first": (4, 2, 0), "month first": (4, 0, 2)}
+"""Where the year, the month and the day begin."""
+_UNORDERED = _DAY_FORMS.keys() - {"year first"}
 
 
 def is_stale(mark: str | None, counted: Iterable[str]) -> bool:
     """Answer whether a mark stands before the newest accepted one that it can be compared with.
 
-    `counted` are the marks of accepted files, newest first. Numbers are ordered by their value. Other marks are ordered
-    as text where that cannot be wrong: both are alike except for their digits, and these are one number of the same
-    length, or begin with a year (2026-11-19, but not 19-11-2026).
+    `counted` are the marks of accepted files, newest first. Numbers are ordered by their value, unless both are days
+    that do not begin with the year (19112026). Other marks are ordered as text where that cannot be wrong: both are
+    alike except for their digits, and these are one number of the same length, or begin with a year (2026-11-19, but
+    not 19-11-2026).
     """
     if mark is None:
         return False
     if mark.isdecimal():
-        return any(int(mark) < last for last in _read_numbers(counted)[:1])
+        newest = next((one for one in counted if one.isdecimal()), mark)
+        return int(mark) < int(newest) and not {_find_day_form(mark), _find_day_form(newest)} <= _UNORDERED
     last = next((one for one in counted if _sorts_as_text(mark, one)), mark)
     return mark < last
 
@@ -28,7 +36,8 @@ def find_missing(mark: str | None, counted: Sequence[str], arrived: Sequence[str
     """Answer the first and the last number that a file skips; None where it skips none, or the feed does not count.
 
     `counted` are the marks of accepted files, `arrived` those of the others too, whatever became of them, both newest
-    first. A feed counts when the last two numbers of either follow one another.
+    first. A feed counts when the last two numbers of either follow one another. Days (20261130) do so too, but the next
+    of them may be one of another month, or one after a weekend.
     """
     if mark is None or not mark.isdecimal():
         return None
@@ -36,7 +45,9 @@ def find_missing(mark: str | None, counted: Sequence[str], arrived: Sequence[str
     if not any(_follow(_read_numbers(marks)) for marks in (counted, arrived)):
         return None
     last = max((one for one in came if one < number), default=None)
-    return None if last is None or last + 1 == number else (last + 1, number - 1)
+    if last is None or last + 1 == number or (_find_day_form(mark) and _find_day_form(f"{last:0{len(mark)}d}")):
+        return None
+    return last + 1, number - 1
 
 
 def _sorts_as_text(mark: str, last: str) -> bool:
@@ -44,6 +55,16 @@ def _sorts_as_text(mark: str, last: str) -> bool:
         return False
     runs = [_DIGITS.findall(text) for text in (mark, last)]
     return len(runs[0]) == 1 or all(_YEAR.fullmatch(found[0]) for found in runs if found)
+
+
+def _find_day_form(mark: str) -> str | None:
+    """Answer how a number of eight digits reads as a day of these two centuries, None if it does not."""
+    for form, (year, month, day) in _DAY_FORMS.items():
+        if len(mark) == _DAY_LENGTH and _YEAR.match(mark, year):
+            with suppress(ValueError):
+                date(int(mark[year : year + 4]), int(mark[month : month + 2]), int(mark[day : day + 2]))
+                return form
+    return None
 
 
 def _blank(found: re.Match[str]) -> str:

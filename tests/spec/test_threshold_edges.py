@@ -335,6 +335,13 @@ SERIES = read_table("""
     now              | 9      | now           | 8, 7 / 10, 8 | free
     now              | 30     | now           | - / 20, 10   | free
     now              | 4      | now           | - / 2, 1     | hold sequence_gap
+    now              | 20261201 | now         | 20261130, 20261129 | free
+    now              | 20261207 | now         | 20261204, 20261203 | free
+    now              | 20261203 | now         | 20261204, 20261202 | hold stale_input
+    now              | 20261340 | now         | 20261338, 20261337 | hold sequence_gap
+    now              | 01122026 | now         | 30112026, 29112026 | free
+    now              | 01012027 | now         | 12312026, 12302026 | free
+    now              | 10102024 | now         | 10102022, 10102021 | free
     now              | 2026-11-18 | now       | 2026-11-19   | hold stale_input
     now              | 2026-11-19 | now       | 2026-11-18   | free
     now              | 2026-11-09T06:00 | now | 2026-11-10T05:00 | hold stale_input
