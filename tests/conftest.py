@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "kit"))
+pytest.register_assert_rewrite("practice")  # what its checks found is told when one fails
 
 if TYPE_CHECKING:
     from photograph import Photograph

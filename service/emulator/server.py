@@ -149,6 +149,10 @@ class Emulator:
         with self.state.lock:
             return [dict(entry) for entry in self.state.journal]
 
+    def count_connections(self) -> int:
+        """How many connections are open; one whose client died stays until its last request is done."""
+        return len(list_connections(self._server)) if self._server is not None else 0
+
     def add_fault(self, wish: dict[str, Any]) -> None:
         """Add one fault. Raises ValueError naming what is wrong (see `service.emulator.faults`)."""
         self.add_faults([wish])

@@ -36,7 +36,12 @@ def send_and_sign(practice: Practice, wanted: dict[str, list[int]]) -> str | Non
 
 
 def kill_while_applying(practice: Practice, plan_id: str, dice: random.Random) -> bool:
-    """Apply in another process and kill it after a while; answer whether it was still alive."""
+    """Apply in another process and kill it after a while; answer whether it was still alive.
+
+    What it had sent is done at DPC before this ends: the time for which a settling waits passes on the emulator's clock
+    alone.
+    """
+    before = practice.emu.count_connections()
     child = subprocess.Popen(
         [sys.executable, str(CHILD), plan_id, "after", "1000"], env=write_environ(practice), stderr=subprocess.DEVNULL
     )
@@ -46,6 +51,10 @@ def kill_while_applying(practice: Practice, plan_id: str, dice: random.Random) -
     is_alive = child.poll() is None
     child.send_signal(signal.SIGKILL)
     child.wait(timeout=30)
+    deadline = time.monotonic() + 30
+    while practice.emu.count_connections() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert practice.emu.count_connections() <= before
     return is_alive
 
 
