@@ -1,24 +1,26 @@
-"""Cuts bytes into HL7 v2 messages, and holds batches to the counts in their trailers (feeds 5.1)."""
+"""Puts HL7 v2 segments together to messages, and holds batches to the counts in their trailers (feeds 5.1)."""
 
 from __future__ import annotations
 
-import codecs
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from service.rosters.hl7v2.segments import (
+    END_OF_MESSAGE,
+    FRAMES,
+    begins_more,
+    cut_fields,
+    iter_segments,
+    read_field,
+)
 from service.rosters.hl7v2.times import find_time, has_zone
-from service.rosters.limits import MAX_LINE_BYTES, MAX_SEGMENT_BYTES, TooLarge, limit_count
+from service.rosters.limits import MAX_LINE_BYTES, TooLarge, limit_count
 from service.rosters.positions import choose_position
 
-READ_SEGMENTS = {b"MSH": 19, b"EVN": 2, b"PID": 31, b"PD1": 5, b"ROL": 5, b"PRT": 6, b"PV1": 8, b"MRG": 2}
-"""Segments that a roster is read from, and how many of their fields; all others are dropped unseen."""
-_LINE_END = re.compile(rb"\r\n|\n|\r")
-_MLLP = bytes([0x0B, 0x1C])
-_FRAMING = _MLLP + codecs.BOM_UTF8
-"""What may stand before a segment: MLLP's bytes, and the marks of files that were strung together."""
-_BLANKS = b" \t\x00"
+_TWO_PATIENTS = frozenset({"A17", "A24", "A37"})
+"""Events that swap, link or unlink two patients (HL7 v2.5.1, 3.3)."""
+_MANY_PATIENTS = frozenset({"A18", "A30", *(f"A{number}" for number in range(34, 52))}) - _TWO_PATIENTS
+"""Events that merge, move or rename patients: their segments repeat for each."""
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Messages:
-    """The messages of a file as lists of segments.
+    """The messages of a file as lists of segments; an empty one stands for segments of a message without header.
 
     `unclosed` names batches whose trailer is missing. `declared` is how many messages the trailers state, or where
     only a file's trailer states anything, its number; `as_of_at` is the earliest time that a header gives with zone.
@@ -45,11 +47,16 @@ class Messages:
 
 
 class _Cutter:
-    """Takes segments in turn."""
+    """Takes segments in turn.
+
+    Segments that cannot be those of the message before them are a message of their own, of which nobody can tell whom
+    it is about: not one of them is kept.
+    """
 
     def __init__(self, max_messages: int) -> None:
         self.found = Messages()
         self._max_messages = max_messages
+        self._message: list[bytes] | None = None  # what is open; without header it is empty
         self._file: Batch | None = None
         self._batch: Batch | None = None
         self._batches = self._loose = self._in_file = 0
@@ -57,20 +64,30 @@ class _Cutter:
         self._counts: dict[bytes, int] = {}
 
     def take(self, segment: bytes) -> None:
-        """Takes one segment; raises TooLarge."""
+        """Takes one segment, or END_OF_MESSAGE; raises TooLarge."""
         kind = segment[:3]
         if kind == b"MSH":
             self._open_message(segment)
-        elif kind in (b"FHS", b"BHS"):
+        elif kind in FRAMES or kind == END_OF_MESSAGE:
+            self._message = None
+            self._take_frame(kind, segment)
+        else:
+            self._take_content(kind, segment)
+
+    def _take_content(self, kind: bytes, segment: bytes) -> None:
+        if self._message is None or (self._message and _begins_another(self._message, kind)):
+            self._add_message([])
+        self._room -= len(segment)
+        if self._room < 0:
+            raise TooLarge
+        if self._message:
+            self._message.append(cut_fields(segment, self._message[0][3:4]))
+
+    def _take_frame(self, kind: bytes, segment: bytes) -> None:
+        if kind in (b"FHS", b"BHS"):
             self._open(kind, segment)
         elif kind in (b"FTS", b"BTS"):
             self._close(kind, segment)
-        elif kind in READ_SEGMENTS and self.found.messages:
-            message = self.found.messages[-1]
-            self._room -= len(segment)
-            if self._room < 0:
-                raise TooLarge
-            message.append(_cut_fields(segment, message[0][3:4]))
 
     def close(self) -> Messages:
         """Answers what was found once everything was taken."""
@@ -80,15 +97,19 @@ class _Cutter:
         return self.found
 
     def _open_message(self, segment: bytes) -> None:
-        if len(self.found.messages) >= self._max_messages:
-            raise TooLarge
-        self.found.messages.append([_cut_fields(segment, segment[3:4])])
-        self._room = MAX_LINE_BYTES - len(segment)
+        self._add_message([cut_fields(segment, segment[3:4])])
+        self._room -= len(segment)
         self._loose += 1
         self._in_file += 1
 
+    def _add_message(self, message: list[bytes]) -> None:
+        if len(self.found.messages) >= self._max_messages:
+            raise TooLarge
+        self._message, self._room = message, MAX_LINE_BYTES
+        self.found.messages.append(message)
+
     def _open(self, kind: bytes, segment: bytes) -> None:
-        batch = Batch(choose_position(_read_field(segment, 11), kind.decode()))
+        batch = Batch(choose_position(read_field(segment, 11), kind.decode()))
         made_at = _find_time(segment)
         if made_at is not None:
             self.found.as_of_at = min(made_at, self.found.as_of_at or made_at)
@@ -123,47 +144,45 @@ class _Cutter:
 
 def cut_messages(content: bytes, max_messages: int) -> Messages:
     """Answers the messages; segments may end in CR, LF or CRLF and be framed for MLLP. Raises TooLarge."""
-    if max(content.count(end + b"MSH") for end in (b"\r", b"\n")) > max_messages:
+    if begins_more(content, max_messages):
         raise TooLarge  # before any of them is kept
     cutter = _Cutter(max_messages)
-    for segment in _iter_segments(content):
+    for segment in iter_segments(content):
         cutter.take(segment)
     return cutter.close()
 
 
-def _iter_segments(content: bytes) -> Iterator[bytes]:
-    start = 0
-    for found in _LINE_END.finditer(content):
-        yield _trim(content, start, found.start())
-        start = found.end()
-    yield _trim(content, start, len(content))
+def _begins_another(message: list[bytes], kind: bytes) -> bool:
+    """Answers whether a segment shows that the header of another message was lost before it.
+
+    An EVN follows its header, and a PID comes before all else that is told of a patient: a second one, or one behind
+    that, is another message's, except where an event tells of several patients.
+    """
+    first = 2 if _has_event(message) else 1
+    if kind != b"PID" or len(message) == first:
+        return kind == b"EVN" and len(message) > 1
+    event = _find_event(message)
+    if event in _TWO_PATIENTS:
+        return sum(segment[:3] == b"PID" for segment in message) > 1
+    return event not in _MANY_PATIENTS
 
 
-def _trim(content: bytes, start: int, stop: int) -> bytes:
-    segment = content[start : min(stop, start + 3 + len(_FRAMING))].lstrip(_FRAMING + _BLANKS)[:3]
-    if segment not in READ_SEGMENTS and segment not in (b"FHS", b"BHS", b"FTS", b"BTS"):
-        return b""  # observations may carry whole documents; they are not looked at
-    if stop - start > MAX_SEGMENT_BYTES:
-        raise TooLarge
-    return content[start:stop].lstrip(_FRAMING + _BLANKS).rstrip(_MLLP + _BLANKS)
+def _has_event(message: list[bytes]) -> bool:
+    return message[1:2] != [] and message[1][:3] == b"EVN"
 
 
-def _cut_fields(segment: bytes, separator: bytes) -> bytes:
-    """Answers the segment without the fields that no roster needs."""
-    wanted = READ_SEGMENTS[segment[:3]]
-    return separator.join(segment.split(separator, wanted)[:wanted]) if separator else segment
+def _find_event(message: list[bytes]) -> str:
+    """Answers MSH-9.2, or else EVN-1."""
+    header = message[0]
+    parts = read_field(header, 9).split(header[4:5].decode("ascii", errors="replace") or "^")
+    told = parts[1].strip() if len(parts) > 1 else ""
+    return told or (read_field(message[1], 2, header[3:4]) if _has_event(message) else "")
 
 
 def _find_time(segment: bytes) -> datetime | None:
     """Answers FHS-7 or BHS-7, if it says in which zone."""
-    text = _read_field(segment, 7).partition(segment[4:5].decode("ascii", errors="replace") or "^")[0]
+    text = read_field(segment, 7).partition(segment[4:5].decode("ascii", errors="replace") or "^")[0]
     return find_time(text) if has_zone(text) else None
-
-
-def _read_field(segment: bytes, number: int) -> str:
-    """Answers a field of a header, whose separator is its first field; empty where there is none."""
-    fields = segment.split(segment[3:4]) if len(segment) > 3 else []
-    return fields[number - 1].decode("ascii", errors="replace").strip() if len(fields) >= number else ""
 
 
 def _find_count(segment: bytes) -> int | None:

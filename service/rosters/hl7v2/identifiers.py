@@ -60,8 +60,11 @@ def _read_mbi(message: Message, segment: hl7.Segment, field: int, environment: E
 def read_message_npi(message: Message, environment: Environment, organization_npi: str | None = None) -> Treating:
     """Answers the NPI of the first source that yields a valid one, else what is wrong with the first that is tagged.
 
-    The organisation's own number is wrong wherever it stands.
+    The organisation's own number is wrong wherever it stands. A message has one PD1 and one PV1: where there are two
+    that differ, the beginning of another message was lost, and nobody can tell which are this one's.
     """
+    if any(len({str(one) for one in message.list_segments(name)}) > 1 for name in ("PD1", "PV1")):
+        return Treating(Reading(None, "ragged_row"), is_untagged=False)
     wrong: list[Reading] = []
     is_untagged = False
     for repetition in _iter_practitioners(message):

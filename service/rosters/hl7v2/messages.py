@@ -75,7 +75,9 @@ class Message:
 
 
 def parse_message(segments: Sequence[bytes]) -> Message:
-    """Answers one message of segments; raises NotAMessage and Undecodable."""
+    """Answers one message of segments; raises NotAMessage, also where there are none, and Undecodable."""
+    if not segments:
+        raise NotAMessage
     text = decode_message(segments)
     header = _HEADER.match(text.partition("\r")[0])
     if not header or len({*header.group(1), *header.group(2)}) != 1 + len(header.group(2)):
