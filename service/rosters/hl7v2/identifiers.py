@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import hl7
 
 from service.domain.identifiers import Environment, Reading, read_mbi, read_npi, refuse_npi
 from service.rosters.hl7v2.messages import Message
+from service.rosters.hl7v2.times import compare_day
 
 Repetition = Sequence[Sequence[str]]
 
@@ -34,6 +36,16 @@ def read_message_mbi(message: Message, environment: Environment) -> Reading:
     return _read_mbi(message, segments[0], 3, environment) if segments else Reading(None, "mbi_missing")
 
 
+def list_deceased(message: Message, environment: Environment) -> tuple[str, ...]:
+    """Answers the MBIs of patients of whom the message tells a death (PID-29, PID-30); an event may have several."""
+    dead = [segment for segment in message.list_segments("PID") if _is_deceased(message, segment)]
+    return tuple(mbi for segment in dead if (mbi := _read_mbi(message, segment, 3, environment).value))
+
+
+def _is_deceased(message: Message, segment: hl7.Segment) -> bool:
+    return bool(message.read_first(segment, 29)) or message.read_first(segment, 30).upper() == "Y"
+
+
 def iter_merges(message: Message, environment: Environment) -> Iterator[tuple[Reading, Reading]]:
     """Yields the old MBI (MRG-1) and the new one (PID-3 before it) of every merge; a message may hold several."""
     new = Reading(None, "mbi_missing")
@@ -57,7 +69,9 @@ def _read_mbi(message: Message, segment: hl7.Segment, field: int, environment: E
     return (good or found or [Reading(None, "mbi_missing")])[0]
 
 
-def read_message_npi(message: Message, environment: Environment, organization_npi: str | None = None) -> Treating:
+def read_message_npi(
+    message: Message, environment: Environment, organization_npi: str | None = None, today: date | None = None
+) -> Treating:
     """Answers the NPI of the first source that yields a valid one, else what is wrong with the first that is tagged.
 
     The organisation's own number is wrong wherever it stands. A message has one PD1 and one PV1: where there are two
@@ -67,7 +81,7 @@ def read_message_npi(message: Message, environment: Environment, organization_np
         return Treating(Reading(None, "ragged_row"), is_untagged=False)
     wrong: list[Reading] = []
     is_untagged = False
-    for repetition in _iter_practitioners(message):
+    for repetition in _iter_practitioners(message, today):
         reading = refuse_npi(read_npi(message.read(repetition, 1), environment), organization_npi)
         if not _is_npi_tagged(message, repetition):
             is_untagged |= reading.value is not None
@@ -78,21 +92,33 @@ def read_message_npi(message: Message, environment: Environment, organization_np
     return Treating((wrong or [Reading(None, "npi_missing")])[0], is_untagged)
 
 
-def _iter_practitioners(message: Message) -> Iterator[Repetition]:
+def _iter_practitioners(message: Message, today: date | None) -> Iterator[Repetition]:
     """Yields PD1-4, ROL-4 and PRT-5 of primary care, PV1-7: who treats, in the order of their weight.
 
     Who referred or advised (PV1-8, PV1-9) is no evidence of treatment by us.
     """
     for segment in message.list_segments("PD1"):
         yield from message.list_repetitions(segment, 4)
-    for name, role, person in (("ROL", 3, 4), ("PRT", 4, 5)):
+    for name, role, person, begin in (("ROL", 3, 4, 5), ("PRT", 4, 5, 11)):
         for segment in message.list_segments(name):
             roles = [message.read(one, 1).upper() for one in message.list_repetitions(segment, role)]
             actions = [message.read(one, 1).upper() for one in message.list_repetitions(segment, 2)]
-            if _PRIMARY_CARE in roles and not _DELETED.intersection(actions):
+            holds = not _DELETED.intersection(actions) and _lasts(message, segment, begin, today)
+            if _PRIMARY_CARE in roles and holds:
                 yield from message.list_repetitions(segment, person)
     for segment in message.list_segments("PV1"):
         yield from message.list_repetitions(segment, 7)
+
+
+def _lasts(message: Message, segment: hl7.Segment, begin: int, today: date | None) -> bool:
+    """Answers whether today lies between the begin and the end of a role, which is the field behind it.
+
+    An end that cannot be read may have passed, and the next source is as good; without today nothing is compared.
+    """
+    if today is None:
+        return True
+    start, end = message.read_first(segment, begin), message.read_first(segment, begin + 1)
+    return compare_day(start, today) != 1 and (not end or compare_day(end, today) in (0, 1))
 
 
 def _is_mbi(message: Message, identifier: Repetition) -> bool:

@@ -33,7 +33,11 @@ class Message:
     def get(self, segment: str, field: int, component: int = 1) -> str:
         """Answers a component of the first repetition of a field of the first segment of a kind."""
         segments = self.list_segments(segment)
-        repetitions = self.list_repetitions(segments[0], field) if segments else []
+        return self.read_first(segments[0], field, component) if segments else ""
+
+    def read_first(self, segment: hl7.Segment, field: int, component: int = 1) -> str:
+        """Answers a component of the first repetition of a field."""
+        repetitions = self.list_repetitions(segment, field)
         return self.read(repetitions[0], component) if repetitions else ""
 
     def list_segments(self, name: str) -> list[hl7.Segment]:
@@ -74,11 +78,14 @@ class Message:
             return raw.decode("latin-1")
 
 
-def parse_message(segments: Sequence[bytes]) -> Message:
-    """Answers one message of segments; raises NotAMessage, also where there are none, and Undecodable."""
+def parse_message(segments: Sequence[bytes], *, is_marked: bool = False) -> Message:
+    """Answers one message of segments; raises NotAMessage, also where there are none, and Undecodable.
+
+    `is_marked` is said of `decode_message`.
+    """
     if not segments:
         raise NotAMessage
-    text = decode_message(segments)
+    text = decode_message(segments, is_marked=is_marked)
     header = _HEADER.match(text.partition("\r")[0])
     if not header or len({*header.group(1), *header.group(2)}) != 1 + len(header.group(2)):
         raise NotAMessage
@@ -91,13 +98,16 @@ def parse_message(segments: Sequence[bytes]) -> Message:
         raise NotAMessage from error
 
 
-def decode_message(segments: Sequence[bytes]) -> str:
-    """Answers the segments as text: by MSH-18, else strict UTF-8, else Windows-1252 (feeds 3.2)."""
+def decode_message(segments: Sequence[bytes], *, is_marked: bool = False) -> str:
+    """Answers the segments as text: by MSH-18, else strict UTF-8, else Windows-1252 (feeds 3.2).
+
+    `is_marked` says that the first bytes of the file show UTF-8 or what was made UTF-8 since: this goes before MSH-18.
+    """
     content = b"\r".join(segments)
     fields = segments[0].split(segments[0][3:4] or b"|")
     first = fields[17].partition(segments[0][5:6] or b"~")[0] if len(fields) > 17 else b""  # of several the default
     declared = first.decode("ascii", errors="replace").strip().upper()
-    for encoding in (_CHARSETS.get(declared), "utf-8", "cp1252"):
+    for encoding in ("utf-8" if is_marked else None, _CHARSETS.get(declared), "utf-8", "cp1252"):
         try:
             if encoding:
                 return content.decode(encoding)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.domain.identifiers import Reading, pack_mbi
 from service.rosters.columns.assemble import assemble_rows
@@ -17,7 +19,7 @@ from service.rosters.columns.kernels import NO_MBI, NO_NPI
 from service.rosters.encoding import Undecodable, open_source
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.hl7v2.batches import cut_messages
-from service.rosters.hl7v2.identifiers import iter_merges, read_message_mbi, read_message_npi
+from service.rosters.hl7v2.identifiers import iter_merges, list_deceased, read_message_mbi, read_message_npi
 from service.rosters.hl7v2.messages import Message, NotAMessage, parse_message
 from service.rosters.hl7v2.times import find_time
 from service.rosters.limits import TooLarge
@@ -34,7 +36,10 @@ _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one message says: a pair, a rename, or nothing (`remark`); `sent` orders messages by MSH-7."""
+    """What one message says: a pair, a rename, or nothing (`remarks`); `sent` orders messages by MSH-7.
+
+    `deceased` are the MBIs of whom it tells a death, whatever else it says.
+    """
 
     position: str
     sent: datetime
@@ -44,6 +49,7 @@ class Row:
     changes: tuple[tuple[str, str], ...] = ()
     person: Demographics | None = None
     is_pair: bool = False
+    deceased: tuple[str, ...] = ()
 
 
 def read_hl7v2(path: Path, options: RosterOptions) -> RosterReading:
@@ -56,7 +62,7 @@ def read_hl7v2(path: Path, options: RosterOptions) -> RosterReading:
         blank = replace(blank, encoding=source.encoding, declared_count=found.declared, as_of_at=found.as_of_at)
         if found.is_miscounted:
             return replace(blank, file_error="count_mismatch")
-        rows = read_messages(found.messages, options)
+        rows = read_messages(found.messages, options, is_marked=source.encoding != "utf-8")
     except Undecodable:
         return replace(blank, file_error="encoding_undecodable")
     except TooLarge:
@@ -66,9 +72,10 @@ def read_hl7v2(path: Path, options: RosterOptions) -> RosterReading:
     return _build_reading(rows, found.unclosed, blank)
 
 
-def read_messages(messages: Sequence[Sequence[bytes]], options: RosterOptions) -> list[Row]:
+def read_messages(messages: Sequence[Sequence[bytes]], options: RosterOptions, *, is_marked: bool = False) -> list[Row]:
     """Answers one row per message, in their order; a message that was sent before is only remarked on.
 
+    `is_marked` says that the first bytes of the file, and not the messages, show how they are encoded.
     Raises Undecodable, and NotAMessage where no message at all can be read.
     """
     rows: list[Row] = []
@@ -76,7 +83,7 @@ def read_messages(messages: Sequence[Sequence[bytes]], options: RosterOptions) -
     broken = 0
     for place, segments in enumerate(messages, 1):
         try:
-            message = parse_message(segments)
+            message = parse_message(segments, is_marked=is_marked)
         except NotAMessage:
             broken += 1
             rows.append(Row(f"#{place}", _UNKNOWN, is_pair=True))  # nobody can tell whom it was about
@@ -84,6 +91,8 @@ def read_messages(messages: Sequence[Sequence[bytes]], options: RosterOptions) -
         control_id = message.get("MSH", 10)
         sender = (message.get("MSH", 3), message.get("MSH", 4), control_id)
         blank = Row(choose_position(control_id, f"#{place}"), find_time(message.get("MSH", 7)) or _UNKNOWN)
+        if message.get("MSH", 9).upper() == "ADT":
+            blank = replace(blank, deceased=list_deceased(message, options.environment))
         if control_id and sender in seen:
             rows.append(replace(blank, remarks=("duplicate_row",)))
             continue
@@ -101,11 +110,10 @@ def _read_message(message: Message, blank: Row, options: RosterOptions) -> Row:
     if event in RENAMING_EVENTS:
         return _read_renames(message, blank, options)
     mbi = read_message_mbi(message, options.environment)
-    treating = read_message_npi(message, options.environment, options.organization_npi)
+    treating = read_message_npi(message, options.environment, options.organization_npi, options.today)
     born, date_code = _read_birth(message.get("PID", 7))
-    is_dead = bool(message.get("PID", 29)) or message.get("PID", 30).upper() == "Y"
     remarks = [code for code in (date_code, "npi_untagged" if treating.is_untagged else None) if code]
-    npi = Reading(None, "deceased_hold") if is_dead else treating.npi
+    npi = Reading(None, "deceased_hold") if mbi.value in blank.deceased else treating.npi
     person = _build_person(message, mbi.value, born, blank.position) if mbi.value else None
     return replace(blank, mbi=mbi, npi=npi, remarks=tuple(remarks), person=person, is_pair=True)
 
@@ -119,8 +127,9 @@ def _read_renames(message: Message, blank: Row, options: RosterOptions) -> Row:
 
 
 def _build_reading(rows: Sequence[Row], unclosed: Sequence[str], blank: RosterReading) -> RosterReading:
-    pairs = [place for place, row in enumerate(rows) if row.is_pair]
-    found = assemble_rows(_judge(rows, pairs), positions=[rows[place].position for place in pairs])
+    deceased = _find_deceased(rows)
+    rows = [_hold(row, deceased) for row in rows] if deceased else rows
+    found = assemble_rows(_judge(rows, [place for place, row in enumerate(rows) if row.is_pair]))
     by_time = sorted(rows, key=lambda row: row.sent)
     present = {mbi for mbi, _ in found.present.iter_pairs()}
     people = {row.person.mbi: row.person for row in by_time if row.person and row.person.mbi in present}
@@ -131,11 +140,45 @@ def _build_reading(rows: Sequence[Row], unclosed: Sequence[str], blank: RosterRe
         mbi_changes=tuple(change for row in by_time for change in row.changes),
         change_positions=tuple(row.position for row in by_time for _ in row.changes),
         findings=_join_findings(rows, found.findings, unclosed),
-        protected=found.protected,
+        protected=_list_protected(rows, deceased),
         blind_errors=found.blind_errors,
         demographics=tuple(people.values()),
         positions=[row.position for row in rows],
     )
+
+
+def _find_deceased(rows: Sequence[Row]) -> frozenset[str]:
+    """Answers the MBIs of patients of whom any message tells a death, with all numbers that they change from or to."""
+    deceased = {mbi for row in rows for mbi in row.deceased}
+    if not deceased:
+        return frozenset()
+    others: dict[str, list[str]] = {}
+    for old, new in (change for row in rows for change in row.changes):
+        others.setdefault(old, []).append(new)
+        others.setdefault(new, []).append(old)
+    waiting = list(deceased)
+    while waiting:
+        further = [mbi for mbi in others.pop(waiting.pop(), ()) if mbi not in deceased]
+        deceased.update(further)
+        waiting += further
+    return frozenset(deceased)
+
+
+def _hold(row: Row, deceased: frozenset[str]) -> Row:
+    """Answers the row held if it is a pair of a patient who died (feeds 3.5); another fault of it goes first."""
+    is_concerned = row.is_pair and row.npi.value and row.mbi.value in deceased
+    return replace(row, npi=Reading(None, "deceased_hold")) if is_concerned else row
+
+
+def _list_protected(rows: Sequence[Row], deceased: frozenset[str]) -> NDArray[np.uint64]:
+    """Answers the packed MBIs of faulty pairs and of patients who died, in input order, each once."""
+    found: dict[str, None] = {}
+    for row in rows:
+        if row.is_pair and row.mbi.value and row.npi.code:
+            found[row.mbi.value] = None
+        numbers = chain(row.deceased, *row.changes)
+        found.update(dict.fromkeys(mbi for mbi in numbers if mbi in deceased))
+    return np.array([pack_mbi(mbi) for mbi in found], np.uint64)
 
 
 def _judge(rows: Sequence[Row], pairs: Sequence[int]) -> Judged:
@@ -150,8 +193,8 @@ def _judge(rows: Sequence[Row], pairs: Sequence[int]) -> Judged:
 
 def _join_findings(rows: Sequence[Row], of_pairs: Findings, unclosed: Sequence[str]) -> Findings:
     """Answers all findings by message, those of pairs first, and then batches without trailer."""
-    order = {row.position: place for place, row in reversed(list(enumerate(rows)))}
-    marks = [(order[one.position], one.position, CODE_INDEX[one.code], one.blind) for one in of_pairs]
+    places = [int(one.position) - 1 for one in of_pairs]  # two senders may call their messages alike
+    marks = [(n, rows[n].position, CODE_INDEX[one.code], one.blind) for n, one in zip(places, of_pairs, strict=True)]
     marks += [(n, row.position, CODE_INDEX[code], False) for n, row in enumerate(rows) for code in row.remarks]
     marks += [(len(rows), name, CODE_INDEX["trailer_missing"], False) for name in unclosed]
     marks.sort(key=lambda mark: mark[0])
