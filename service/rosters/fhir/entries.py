@@ -13,6 +13,7 @@ WEAKENING = ("delta", "partial", "none", "snapshot")
 """Signals, the one that takes most power away first; of several the first counts (feeds 7.2)."""
 
 _NO_MATCH = ("include", "outcome")
+_NEXT, _PREVIOUS = "next", frozenset({"previous", "prev"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,17 @@ class Entry:
 
 
 def iter_entries(documents: Iterable[tuple[str, Any]]) -> Iterator[Entry]:
-    """Yields every resource of (pointer, document): those inside a Bundle or Parameters in place of a Bundle."""
+    """Yields every resource of (pointer, document): those inside a Bundle in place of it.
+
+    Parameters that hold a Bundle are yielded where they say more than that.
+    """
     for pointer, document in documents:
         if not isinstance(document, dict) or "resourceType" not in document:
             continue
         bundles = list(_iter_bundles(pointer, document))
         for inner, bundle in bundles:
             yield from _iter_bundle(inner, bundle)
-        if not bundles:
+        if not bundles or any("resource" not in one for one in list_objects(document, "parameter")):
             yield Entry(pointer, None, document)
 
 
@@ -103,20 +107,27 @@ def _list_entries(bundle: Resource) -> list[tuple[int, Resource]]:
 
 
 def _find_bundle_signal(bundle: Resource) -> str:
-    if bundle.get("type") in ("transaction", "batch"):
+    kinds = (entry["resource"].get("resourceType") for _, entry in _list_entries(bundle))
+    if bundle.get("type") in ("transaction", "batch") or "Parameters" in kinds:
         return "delta"
     return "partial" if _is_partial(bundle) else "none"
 
 
 def _is_partial(bundle: Resource) -> bool:
-    """Answers whether a Bundle lacks what it speaks of: a next page, an entry, or a part of its total (feeds 4.2)."""
-    if any(link.get("relation") == "next" for link in list_objects(bundle, "link")):
+    """Answers whether a Bundle lacks what it speaks of: another page, an entry, or a part of its total (feeds 4.2).
+
+    The last page of several has no next one; it is whole only if its total says so. A history holds what was true.
+    """
+    relations = {str(link.get("relation")).strip().lower() for link in list_objects(bundle, "link")}
+    if _NEXT in relations or bundle.get("type") == "history":
         return True
     entries = bundle.get("entry", [])
     if not isinstance(entries, list) or len(_list_entries(bundle)) < len(entries):
         return True  # something was listed that cannot be read
     total = bundle.get("total")
-    return total is not None and (type(total) is not int or total != _count_matches(bundle))
+    if total is None:
+        return not relations.isdisjoint(_PREVIOUS)
+    return type(total) is not int or total != _count_matches(bundle)
 
 
 def _count_matches(bundle: Resource) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,16 +12,15 @@ from typing import Any
 from service.domain.identifiers import Environment, Reading, read_npi
 from service.rosters.columns.evaluate import ENDED, PRESENT, REMOVE
 from service.rosters.fhir.entries import Entry, add_counts, find_weakest
+from service.rosters.fhir.periods import judge_end, judge_period
+from service.rosters.fhir.references import Target, read_reference_npi
 from service.rosters.fhir.resources import (
     NPI_SYSTEMS,
     Resource,
-    Target,
-    is_deceased,
+    choose_npi,
     list_codings,
     list_objects,
     read_birth_date,
-    read_patient_mbi,
-    read_reference_npi,
 )
 from service.rosters.fhir.rows import Input, PairRow
 from service.rosters.reading import RosterOptions
@@ -36,18 +34,18 @@ _STATUS_SIGNALS = {"final": "snapshot", "open": "snapshot", "draft": "partial"}
 _LONGEST_SHARED = 500
 """Characters: what is shared stays in memory for good."""
 _MISSING = Reading(None, "npi_missing")
-_MISSING_MBI = Reading(None, "mbi_missing")
 _ALL = Reading(None, None)
 """The NPI of a removal that concerns every practitioner of the patient (feeds 6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What is kept of one member of a Group."""
+    """What is kept of one member of a Group; one that is misshapen says of its pair what nobody can be sure of."""
 
     entity: Resource
     providers: tuple[Resource, ...]
     is_inactive: bool
+    is_misshapen: bool
     change: str | None
     end: str | None
 
@@ -58,15 +56,45 @@ def shrink_member(item: Any) -> Member:
     entity, period = member.get("entity"), member.get("period")
     extensions = list_objects(member, "extension")
     references = (one.get("valueReference") for one in extensions if one.get("url") == PROVIDER_EXTENSION)
-    change = next((one.get("valueCode") for one in extensions if one.get("url") == CHANGE_EXTENSION), None)
+    changes = _list_codes(member, CHANGE_EXTENSION)
     end = period.get("end") if isinstance(period, dict) else None
     return Member(
         entity=_share_texts(entity) if isinstance(entity, dict) else {},
         providers=tuple(_share_reference(one) if isinstance(one, dict) else {} for one in references),
         is_inactive=member.get("inactive") is True,
-        change=change if change is None or isinstance(change, str) else "",
+        is_misshapen=not _is_well_shaped(member) or None in changes or len(changes) > 1,
+        change=next(iter(changes), None),
         end=end if end is None or isinstance(end, str) else "",
     )
+
+
+def _list_codes(element: Resource, url: str) -> set[str | None]:
+    """Answers the codes that extensions of a kind hold.
+
+    None is one that is no code, or that stands where the meaning of the whole element is changed.
+    """
+    codes = [one.get("valueCode") for one in list_objects(element, "extension") if one.get("url") == url]
+    changed = any(one.get("url") == url for one in list_objects(element, "modifierExtension"))
+    return {code if isinstance(code, str) else None for code in [*codes, *[None] * changed]}
+
+
+def _is_well_shaped(member: Resource) -> bool:
+    """Answers whether what a member may say about its pair has the JSON types of FHIR; null is not there."""
+    inactive, period = member.get("inactive"), member.get("period")
+    return isinstance(inactive, bool | None) and isinstance(period, dict | None) and _has_extensions(member)
+
+
+def _has_extensions(element: Resource) -> bool:
+    """Answers whether the extensions of an element, if any, can be read as such."""
+    for key in ("extension", "modifierExtension"):
+        value = element.get(key)
+        if value is not None and not all(isinstance(one, dict) for one in _list_items(value)):
+            return False
+    return True
+
+
+def _list_items(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _share_texts(entity: dict[str, Any]) -> Resource:
@@ -139,15 +167,16 @@ class _GroupReader:
         self._source = source
         self._options = options
         self._by_member = by_member
+        self._barred = self._read_barred()
         self._of_group = self._read_characteristics() if by_group else None
 
     def iter_rows(self) -> Iterator[PairRow]:
         """Yields at least one row per member; one that is removed without practitioner leaves all of them."""
         for place, member in enumerate(list_members(self._entry.resource)):
             pointer = f"{self._entry.pointer}/member/{place}"
-            mbi, found = self._read_patient(member.entity)
+            mbi, found = self._source.read_referred(member.entity, self._entry.resource)
             date_code = read_birth_date(found.resource)[1] if found else None
-            if found and is_deceased(found.resource):
+            if self._source.is_dead(mbi, found.resource if found else None):
                 yield PairRow(pointer, mbi, Reading(None, "deceased_hold"), date_code)
                 continue
             verdict = _find_verdict(member, self._options.today)
@@ -155,23 +184,8 @@ class _GroupReader:
             for number, npi in enumerate(self._read_npis(member, found) or [none]):
                 npi = Reading(None, verdict) if isinstance(verdict, str) else npi
                 of_row = verdict if isinstance(verdict, int) else PRESENT
+                npi = self._bar(npi) if verdict == PRESENT else npi
                 yield PairRow(pointer, mbi, npi, None if number else date_code, of_row)
-
-    def _read_patient(self, entity: Resource) -> tuple[Reading, Target | None]:
-        """Answers the MBI of the member, and the Patient if the input holds it."""
-        text = entity.get("reference")
-        target = self._source.references.find(text, self._entry.resource)
-        kind = target.resource.get("resourceType") if target else entity.get("type")
-        if kind == "Group" or (isinstance(text, str) and "Group" in text.split("/")[-2:-1]):
-            return Reading(None, "unsupported_subgroup"), None
-        if target is not None and kind != "Patient":
-            return Reading(None, "unresolved_reference"), None
-        mbi = self._source.read_mbi(target.resource) if target else _MISSING_MBI
-        if mbi.code == "mbi_missing":
-            mbi = read_patient_mbi(entity, self._options.environment)
-        if target is None and text is not None and mbi.code == "mbi_missing":
-            return Reading(None, "unresolved_reference"), None
-        return mbi, target
 
     def _read_npis(self, member: Member, found: Target | None) -> Sequence[Reading]:
         if self._by_member:
@@ -186,64 +200,82 @@ class _GroupReader:
         return read_reference_npi(reference, holder, self._source.references, self._options.environment)
 
     def _read_characteristics(self) -> list[Reading]:
+        """Answers whom the Group is attributed to; where all of that is over, that nobody is left to name."""
+        found = [(one, self._judge_span(one)) for one in _list_characteristics(self._entry.resource)]
+        readings = [self._read_characteristic(one, span) for one, span in found if span != ENDED]
+        return readings if readings or not found else [_MISSING]
+
+    def _read_barred(self) -> list[Reading]:
+        """Answers whom the Group says it is not attributed to, and what may say so without being clear."""
         readings: list[Reading] = []
-        for one in _list_characteristics(self._entry.resource):
-            reference = one.get("valueReference")
-            if isinstance(reference, dict):
-                readings.append(self._resolve(reference, self._entry.resource))
-            else:
-                readings.append(_read_coded_npi(one, self._options.environment))
-        return readings
+        for one in _list_attributions(self._entry.resource):
+            exclude, span = one.get("exclude"), self._judge_span(one)
+            if exclude is None or exclude is False or span == ENDED:
+                continue
+            npi = self._read_characteristic(one, span) if exclude is True else Reading(None, "bad_action")
+            readings.append(npi)
+        return [npi for npi in readings if npi.code != "provider_is_org"]  # which is nobody's practitioner anyway
+
+    def _bar(self, npi: Reading) -> Reading:
+        """Answers the NPI of an addition unless the Group excludes it, or leaves open whom it excludes."""
+        for barred in self._barred:
+            if barred.code:
+                return barred
+            if barred.value == npi.value:
+                npi = _MISSING
+        return npi
+
+    def _judge_span(self, characteristic: Resource) -> int | str:
+        return judge_period(characteristic.get("period"), self._options.today)
+
+    def _read_characteristic(self, characteristic: Resource, span: int | str) -> Reading:
+        """Answers the practitioner of a characteristic, or what is wrong with its period."""
+        if isinstance(span, str):
+            return Reading(None, span)
+        reference = characteristic.get("valueReference")
+        if isinstance(reference, dict):
+            return self._resolve(reference, self._entry.resource)
+        return _read_coded_npi(characteristic, self._options.environment)
+
+
+def _list_attributions(group: Resource) -> list[Resource]:
+    """Answers what the Group says about the practitioner of its members, or about who is none of theirs."""
+    return [
+        one
+        for one in list_objects(group, "characteristic")
+        if any(coding.get("code") == "attributed-to" for coding in list_codings(one.get("code")))
+    ]
 
 
 def _list_characteristics(group: Resource) -> list[Resource]:
     """Answers what the Group says about the practitioner of all its members."""
-    return [
-        one
-        for one in list_objects(group, "characteristic")
-        if one.get("exclude") is not True
-        and any(coding.get("code") == "attributed-to" for coding in list_codings(one.get("code")))
-    ]
+    return [one for one in _list_attributions(group) if one.get("exclude") is None or one.get("exclude") is False]
 
 
 def _read_coded_npi(characteristic: Resource, environment: Environment) -> Reading:
-    """Answers the NPI of a coding: in `code`, in older documents in `value` (feeds 4.2)."""
-    for coding in list_codings(characteristic.get("valueCodeableConcept")):
-        text = coding.get("code") or coding.get("value")
-        if str(coding.get("system")) in NPI_SYSTEMS and isinstance(text, str):
-            return read_npi(text, environment)
-    return _MISSING
+    """Answers the one NPI of codings: in `code`, in older documents in `value` (feeds 4.2)."""
+    codings = list_codings(characteristic.get("valueCodeableConcept"))
+    texts = [one.get("code") or one.get("value") for one in codings if str(one.get("system")) in NPI_SYSTEMS]
+    return choose_npi([read_npi(text, environment) for text in texts if isinstance(text, str)])
 
 
 def _find_verdict(member: Member, today: date | None) -> int | str:
     """Answers what is said of a member, or the code of what is wrong with it."""
+    if member.is_misshapen:
+        return "bad_action"
     verdict = _CHANGES.get(member.change) if member.change is not None else PRESENT
     if member.is_inactive or verdict == REMOVE:
         return REMOVE
-    if verdict is None:
-        return "bad_action"
-    if member.end is None:
-        return verdict
-    end = find_last_day(member.end)
-    if end is None:
-        return "bad_end_date"
-    return ENDED if today is not None and end < today else verdict
-
-
-def find_last_day(text: str) -> date | None:
-    """Answers the last day of a FHIR date, which may lack day and month; the day as written, whatever its zone."""
-    try:
-        parts = [int(part) for part in text[:10].split("-")]
-        year, month = parts[0], parts[1] if len(parts) > 1 else 12
-        return date(year, month, parts[2] if len(parts) > 2 else monthrange(year, month)[1])
-    except (ValueError, IndexError, OverflowError):
-        return None
+    return "bad_action" if verdict is None else judge_end(member.end, today)
 
 
 def _find_signal(group: Resource) -> str:
-    extensions = list_objects(group, "extension")
-    status = next((one.get("valueCode") for one in extensions if one.get("url") == STATUS_EXTENSION), None)
-    quantity = group.get("quantity")
-    if quantity is not None and quantity != len(list_members(group)):
+    """Answers what one Group says about completeness; of several statuses the weakest counts (feeds 7.2)."""
+    quantity, active = group.get("quantity"), group.get("active")
+    if quantity is not None and (type(quantity) is not int or quantity != len(list_members(group))):
         return "partial"
-    return _STATUS_SIGNALS.get(status, "none") if isinstance(status, str) else "none"
+    if not (active is None or active is True) or not _has_extensions(group):
+        return "partial"  # the list is out of use, or nobody can tell what is said of it
+    codes = _list_codes(group, STATUS_EXTENSION)
+    signals = ["partial" if code is None else _STATUS_SIGNALS.get(code, "none") for code in codes]
+    return find_weakest(signals) if signals else "none"

@@ -9,7 +9,8 @@ from datetime import date
 from service.domain.identifiers import Reading
 from service.rosters.columns.evaluate import ENDED, PRESENT, REMOVE
 from service.rosters.fhir.entries import Entry
-from service.rosters.fhir.members import find_last_day
+from service.rosters.fhir.periods import judge_period
+from service.rosters.fhir.references import read_reference_npi
 from service.rosters.fhir.resources import (
     MBI_SYSTEMS,
     NPI_SYSTEMS,
@@ -17,7 +18,6 @@ from service.rosters.fhir.resources import (
     list_objects,
     read_patient_mbi,
     read_practitioner_npi,
-    read_reference_npi,
 )
 from service.rosters.fhir.rows import Input, PairRow
 from service.rosters.reading import RosterOptions
@@ -45,24 +45,26 @@ def read_member_changes(entries: Sequence[Entry], source: Input, options: Roster
 def _read_change(entry: Entry, source: Input, options: RosterOptions) -> PairRow:
     parameters = list(enumerate(list_objects(entry.resource, "parameter")))
     patients = [(place, one) for place, one in parameters if _find_name(one) in _PATIENT]
-    readings = [_read_patient(one, source, options) for _, one in patients]
-    npis = [_read_npi(one, source, options) for _, one in parameters if _find_name(one) in _PROVIDER]
+    found = [_read_patient(one, entry, source) for _, one in patients]
+    npis = [_read_npi(one, entry, source) for _, one in parameters if _find_name(one) in _PROVIDER]
     periods = [one for _, one in parameters if _find_name(one) == "attributionPeriod"]
     verdict = _find_verdict(options.filename or "", has_provider=bool(npis), has_period=bool(periods))
     npi = _choose(npis, "npi_format") if npis else Reading(None, "npi_missing" if verdict == PRESENT else None)
-    if verdict is None:
-        npi = Reading(None, "bad_action")
-    if verdict == PRESENT and any(_has_ended(one, options.today) for one in periods):
-        verdict = ENDED
+    if verdict == PRESENT:
+        verdict = _judge_periods(periods, options.today)
+    mbi = _choose([reading for reading, _ in found], "multiple_mbi")
+    if any(source.is_dead(reading, patient) for reading, patient in found):
+        verdict = "deceased_hold"
+    npi = Reading(None, verdict) if isinstance(verdict, str) else npi
     pointer = f"{entry.pointer}/parameter/{patients[0][0]}"
-    return PairRow(pointer, _choose(readings, "multiple_mbi"), npi, None, verdict or PRESENT)
+    return PairRow(pointer, mbi, npi, None, verdict if isinstance(verdict, int) else PRESENT)
 
 
-def _has_ended(parameter: Resource, today: date | None) -> bool:
-    period = parameter.get("valuePeriod")
-    text = period.get("end") if isinstance(period, dict) else None
-    end = find_last_day(text) if isinstance(text, str) else None
-    return today is not None and end is not None and end < today
+def _judge_periods(parameters: Sequence[Resource], today: date | None) -> int | str:
+    """Answers what the periods of an addition say: it holds, it is over, or the code of what is wrong with one."""
+    found = [judge_period(one.get("valuePeriod", ""), today) for one in parameters]
+    wrong = [one for one in found if isinstance(one, str)]
+    return wrong[0] if wrong else ENDED if ENDED in found else PRESENT
 
 
 def _find_name(parameter: Resource) -> str:
@@ -70,35 +72,35 @@ def _find_name(parameter: Resource) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _find_verdict(filename: str, *, has_provider: bool, has_period: bool) -> int | None:
+def _find_verdict(filename: str, *, has_provider: bool, has_period: bool) -> int | str:
     named = {word.lower() for word in _NAMED.findall(filename)}
     says_add = "add" in named or has_period
     says_remove = "remove" in named or (not has_provider and not says_add)
     if says_add == says_remove:
-        return None
+        return "bad_action"
     return PRESENT if says_add else REMOVE
 
 
-def _read_patient(parameter: Resource, source: Input, options: RosterOptions) -> Reading:
-    """Answers the MBI; a memberId of another system is the payer's own number and says nothing (feeds 4.1)."""
+def _read_patient(parameter: Resource, entry: Entry, source: Input) -> tuple[Reading, Resource | None]:
+    """Answers the MBI and the Patient that is referred to, if any.
+
+    A memberId of another system is the payer's own number and says nothing (feeds 4.1).
+    """
     reference = parameter.get("valueReference")
     if parameter.get("name") == "memberId" or not isinstance(reference, dict):
         found = [one for one in _iter_identifiers(parameter) if str(one.get("system")) in MBI_SYSTEMS]
-        return read_patient_mbi({"identifier": found}, options.environment)
-    target = source.references.find(reference.get("reference"), {})
-    if target is not None and target.resource.get("resourceType") == "Patient":
-        return source.read_mbi(target.resource)
-    mbi = read_patient_mbi(reference, options.environment)
-    return Reading(None, "unresolved_reference") if reference.get("reference") and mbi.code == "mbi_missing" else mbi
+        return read_patient_mbi({"identifier": found}, source.environment), None
+    mbi, target = source.read_referred(reference, entry.resource)
+    return mbi, target.resource if target else None
 
 
-def _read_npi(parameter: Resource, source: Input, options: RosterOptions) -> Reading:
+def _read_npi(parameter: Resource, entry: Entry, source: Input) -> Reading:
     reference = parameter.get("valueReference")
     if isinstance(reference, dict):
-        return read_reference_npi(reference, {}, source.references, options.environment)
+        return read_reference_npi(reference, entry.resource, source.references, source.environment)
     system = next(iter(NPI_SYSTEMS))
     found = [{**one, "system": one.get("system", system)} for one in _iter_identifiers(parameter)]
-    return read_practitioner_npi({"identifier": found}, options.environment)
+    return read_practitioner_npi({"identifier": found}, source.environment)
 
 
 def _iter_identifiers(parameter: Resource) -> Iterator[Resource]:

@@ -13,13 +13,12 @@ from service.rosters.columns.evaluate import PERSON_ONLY
 from service.rosters.fhir.entries import Entry, find_declared_total, find_envelope_signal, find_weakest, iter_entries
 from service.rosters.fhir.members import count_declared, find_group_signal, is_roster_group, read_groups
 from service.rosters.fhir.parameters import is_member_change, read_member_changes
+from service.rosters.fhir.references import read_reference_npi
 from service.rosters.fhir.resources import (
     find_person_name,
-    is_deceased,
     list_objects,
     read_birth_date,
     read_practitioner_npi,
-    read_reference_npi,
 )
 from service.rosters.fhir.rows import Input, PairRow, build_input, build_pairs_reading
 from service.rosters.findings import CODE_INDEX, Findings
@@ -31,15 +30,17 @@ Documents = Sequence[tuple[str, Any]]
 _ELEMENTS = """resourceType id identifier system value type coding code extension url valueCoding valueCode
     valueReference valueIdentifier valueCodeableConcept valuePeriod period end name family given use birthDate gender
     generalPractitioner reference contained deceasedBoolean deceasedDateTime practitioner entry fullUrl resource search
-    mode total link relation parameter member entity inactive characteristic exclude quantity actual"""
+    mode total link relation parameter member entity inactive characteristic exclude quantity actual
+    active modifierExtension"""
 FHIR_KEYS = tuple(_ELEMENTS.split())
 """The elements that are kept of a resource; unknown ones are read over."""
 
 
 def build_fhir_reading(documents: Documents, blank: RosterReading, options: RosterOptions) -> RosterReading:
-    """Answers the roster that resources hold: of Groups if any, else of member changes, else of Patients.
+    """Answers the roster that resources hold: of Groups and member changes if any, else of Patients.
 
-    Raises TooLarge.
+    A change beside a Group says what it says of its member as a member of the Group does; that the two together are
+    a delta the envelope has told. Raises TooLarge.
     """
     source = build_input(list(iter_entries(documents)), options.environment)
     signal = find_envelope_signal(documents)
@@ -53,10 +54,10 @@ def build_fhir_reading(documents: Documents, blank: RosterReading, options: Rost
         weakest = found if signal == "none" else find_weakest((signal, found))
         declared = count_declared(groups)
         blank = replace(blank, mode_signal=weakest, declared_count=total if declared is None else declared)
-        return build_pairs_reading(read_groups(groups, source, options), source, blank, options)
     changes = [entry for entry in source.entries if is_member_change(entry)]
-    if changes:
-        return build_pairs_reading(read_member_changes(changes, source, options), source, blank, options)
+    if groups or changes:
+        rows = [*read_groups(groups, source, options), *read_member_changes(changes, source, options)]
+        return build_pairs_reading(rows, source, blank, options)
     if source.list_kind("Patient"):
         return _read_patients(source, blank, options)
     if practitioners:
@@ -84,7 +85,7 @@ def _read_patients(source: Input, blank: RosterReading, options: RosterOptions) 
 def _iter_pair_rows(entry: Entry, source: Input) -> Iterator[PairRow]:
     mbi = source.read_mbi(entry.resource)
     date_code = read_birth_date(entry.resource)[1]
-    if is_deceased(entry.resource):
+    if source.is_dead(mbi, entry.resource):
         yield PairRow(entry.pointer, mbi, Reading(None, "deceased_hold"), date_code)
         return
     general = list_objects(entry.resource, "generalPractitioner")

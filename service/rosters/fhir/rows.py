@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,17 +13,22 @@ from service.rosters.columns.assemble import assemble_rows
 from service.rosters.columns.evaluate import PRESENT, Judged, refuse_organization
 from service.rosters.columns.kernels import NO_MBI, NO_NPI
 from service.rosters.fhir.entries import Entry
+from service.rosters.fhir.references import AMBIGUOUS, References, Target, strip_version
 from service.rosters.fhir.resources import (
-    References,
     Resource,
     find_gender,
     find_person_name,
+    is_deceased,
+    list_objects,
+    list_patient_mbis,
     read_birth_date,
     read_patient_mbi,
 )
 from service.rosters.findings import CODE_INDEX, Finding, insert_findings
 from service.rosters.limits import TooLarge
 from service.rosters.reading import ALL_PRACTITIONERS, Demographics, RosterOptions, RosterReading
+
+_UNRESOLVED = Reading(None, "unresolved_reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,12 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """All resources of one input: its Patients with their MBIs, and what references lead to."""
+    """All resources of one input: its Patients with their MBIs, what references lead to, and the MBIs of the dead."""
 
     entries: Sequence[Entry]
     references: References
     mbis: Mapping[int, Reading]
+    dead: Set[str]
     environment: Environment
 
     def list_kind(self, kind: str) -> list[Entry]:
@@ -58,13 +64,54 @@ class Input:
         """Answers the MBI of a Patient, contained ones included."""
         return self.mbis.get(id(patient)) or read_patient_mbi(patient, self.environment)
 
+    def read_referred(self, reference: Resource, holder: Resource) -> tuple[Reading, Target | None]:
+        """Answers the MBI that a reference to a patient leads to, and the Patient if the input holds it.
+
+        A Patient without MBI has that of the reference's own identifier; two that differ are `multiple_mbi`. A Group
+        is nobody (feeds 4.1).
+        """
+        text = reference.get("reference")
+        target = self.references.find(text, holder)
+        kind = target.resource.get("resourceType") if target else reference.get("type")
+        if kind == "Group" or (isinstance(text, str) and "Group" in strip_version(text).split("/")[-2:-1]):
+            return Reading(None, "unsupported_subgroup"), None
+        if target is AMBIGUOUS or (target is not None and kind != "Patient"):
+            return _UNRESOLVED, None
+        own = read_patient_mbi(reference, self.environment)
+        if target is None:
+            return (_UNRESOLVED if text is not None and own.code == "mbi_missing" else own), None
+        mbi = self.read_mbi(target.resource)
+        if mbi.value and own.value and mbi.value != own.value:
+            return Reading(None, "multiple_mbi"), target
+        return (own if mbi.code == "mbi_missing" else mbi), target
+
+    def is_dead(self, mbi: Reading, patient: Resource | None) -> bool:
+        """Answers whether any Patient of the input says of that person that he or she has died (feeds 3.5)."""
+        return mbi.value in self.dead or (patient is not None and is_deceased(patient))
+
 
 def build_input(entries: Sequence[Entry], environment: Environment) -> Input:
     """Answers the resources of one input, ready to be looked up."""
     references = References((entry.url, entry.resource) for entry in entries)
     patients = (entry.resource for entry in entries if entry.kind == "Patient")
     mbis = {id(patient): read_patient_mbi(patient, environment) for patient in patients}
-    return Input(entries, references, mbis, environment)
+    dead = {
+        mbi
+        for entry in entries
+        for one in _iter_told(entry)
+        if one.get("resourceType") == "Patient" and is_deceased(one)
+        for mbi in list_patient_mbis(one, environment)
+    }
+    return Input(entries, references, mbis, dead, environment)
+
+
+def _iter_told(entry: Entry) -> Iterator[Resource]:
+    """Yields a resource and those inside it."""
+    yield entry.resource
+    yield from list_objects(entry.resource, "contained")
+    if entry.kind == "Parameters":
+        found = (one.get("resource") for one in list_objects(entry.resource, "parameter"))
+        yield from (one for one in found if isinstance(one, dict))
 
 
 def build_pairs_reading(

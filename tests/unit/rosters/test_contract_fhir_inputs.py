@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from fhir_documents import (
+    ATR,
     BASE,
     A,
     B,
@@ -44,6 +45,8 @@ ENDED = {"start": "2021-01-01", "end": "2021-08-31"}
 
 ONE = member(A, N)
 WHOLE = enter(group(ONE, status="final"), mode="match")
+BARE = {"url": ATR + "ext-attributionListStatus"}
+FINAL, DRAFT = {**BARE, "valueCode": "final"}, {**BARE, "valueCode": "draft"}
 SIGNALS: dict[str, tuple[Json, str]] = {
     "no status": (group(ONE), "none"),
     "final": (group(ONE, status="final"), "snapshot"),
@@ -54,13 +57,31 @@ SIGNALS: dict[str, tuple[Json, str]] = {
     "quantity above": (group(ONE, status="final", quantity=2), "partial"),
     "quantity below": (group(ONE, status="final", quantity=0), "partial"),
     "quantity alone": (group(ONE, quantity=5), "partial"),
+    "quantity that is no number": (group(ONE, status="final", quantity=True), "partial"),
+    "final and a draft": (group(ONE, extension=[FINAL, DRAFT]), "partial"),
+    "final and a draft elsewhere": (group(ONE, status="final", modifierExtension=[DRAFT]), "partial"),
+    "final and another status": (group(ONE, extension=[FINAL, {**FINAL, "valueCode": "preliminary"}]), "none"),
+    "final elsewhere": (group(ONE, modifierExtension=[FINAL]), "partial"),
+    "status of another kind": (group(ONE, extension=[FINAL, {**BARE, "valueCoding": {"code": "draft"}}]), "partial"),
+    "status nobody can read": (group(ONE, extension="draft"), "partial"),
+    "not in use": (group(ONE, status="final", active=False), "partial"),
+    "not in use, as text": (group(ONE, status="final", active="false"), "partial"),
+    "in use": (group(ONE, status="final", active=True), "snapshot"),
     "final in a collection": (bundle(group(ONE, status="final")), "snapshot"),
     "two Groups": (bundle(group(ONE, status="final"), group(status="final")), "snapshot"),
     "one of them a draft": (bundle(group(ONE, status="final"), group(status="draft")), "partial"),
     "transaction": (bundle(group(ONE, status="final"), type="transaction"), "delta"),
     "batch": (bundle(group(ONE, status="final"), type="batch"), "delta"),
     "next page": (bundle(group(ONE, status="final"), link=[{"relation": "next", "url": BASE}]), "partial"),
-    "last page": (bundle(group(ONE, status="final"), link=[{"relation": "prev", "url": BASE}]), "snapshot"),
+    "next page, shouted": (bundle(group(ONE, status="final"), link=[{"relation": "NEXT"}]), "partial"),
+    "next page, and all of the total": (
+        bundle(group(ONE, status="final"), link=[{"relation": "next"}], total=1), "partial"),
+    "last page": (bundle(group(ONE, status="final"), link=[{"relation": "previous", "url": BASE}]), "partial"),
+    "last page, in short": (bundle(group(ONE, status="final"), link=[{"relation": "Prev", "url": BASE}]), "partial"),
+    "last page, and all of the total": (
+        bundle(group(ONE, status="final"), link=[{"relation": "prev", "url": BASE}], total=1), "snapshot"),
+    "history": (bundle(group(ONE, status="final"), type="history"), "partial"),
+    "history of all": (bundle(group(ONE, status="final"), type="history", total=1), "partial"),
     "total": (bundle(group(ONE, status="final"), patient(B), total=1), "snapshot"),
     "total of all": (bundle(group(ONE, status="final"), patient(B), total=2), "partial"),
     "total above": (bundle(group(ONE, status="final"), patient(B), total=3), "partial"),
