@@ -52,7 +52,8 @@ def _read_change(entry: Entry, source: Input, options: RosterOptions) -> PairRow
     npi = _choose(npis, "npi_format") if npis else Reading(None, "npi_missing" if verdict == PRESENT else None)
     if verdict == PRESENT:
         verdict = _judge_periods(periods, options.today)
-    mbi = _choose([reading for reading, _ in found], "multiple_mbi")
+    doubtful = [reading for reading, _ in found if reading.code == "multiple_mbi"]
+    mbi = _choose(doubtful or [reading for reading, _ in found], "multiple_mbi")
     if any(source.is_dead(reading, patient) for reading, patient in found):
         verdict = "deceased_hold"
     npi = Reading(None, verdict) if isinstance(verdict, str) else npi

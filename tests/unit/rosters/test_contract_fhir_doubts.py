@@ -189,6 +189,10 @@ DOUBTFUL: dict[str, tuple[Json, Json]] = {
         bundle(build_change(("patientReference", {"valueReference": refer("Patient/p1", identifier=mbi(B))}), NPI,
                             PERIOD), patient(A)),
         refuse("multiple_mbi", "/entry/0/resource/parameter/0", known=None, signal="delta")),
+    "reference and number of a change that names one of the two": (
+        bundle(build_change(ID, ("patientReference", {"valueReference": refer("Patient/p1", identifier=mbi(B))}), NPI,
+                            PERIOD), patient(A)),
+        refuse("multiple_mbi", "/entry/0/resource/parameter/0", known=None, signal="delta")),
     "practitioner and number": (
         bundle(group(member(A, refer("Practitioner/d1", identifier=npi(M)))), practitioner(N)), refuse("npi_format")),
     "practitioner and the same number": (
