@@ -10,7 +10,8 @@ from pathlib import Path
 from service.domain.identifiers import EDGE_BLANKS, PLACEHOLDERS, Environment, read_mbi
 from service.rosters.delimited.pieces import NotUtf8
 from service.rosters.delimited.reader import read_head
-from service.rosters.delimited.table import DELIMITERS, HEADER_ROWS, Row, TableBroken, find_trailer, read_head_rows
+from service.rosters.delimited.table import DELIMITERS, HEADER_ROWS, Row, TableBroken, read_head_rows
+from service.rosters.delimited.trailers import find_trailer
 from service.rosters.encoding import Undecodable, open_source, transcode_source
 from service.rosters.formats import find_format
 from service.rosters.headings import find_roster_header, hash_header

@@ -6,6 +6,8 @@ MAX_ROWS = 1_000_000
 """Rows of one input unless a feed's options say otherwise."""
 LINES_PER_ROW = 2
 """Lines for every row that is allowed: blank ones and those inside quotes cost time, too."""
+FREE_LINES = 1_000
+"""Lines that no row has to stand for: titles and trailers of short tables."""
 MAX_COLUMNS = 4_000
 MAX_LINE_BYTES = 64 << 10
 MAX_SEGMENT_BYTES = 16 << 10
@@ -56,6 +58,11 @@ MAX_JSON_NODES = 3_000_000
 """Values of one JSON input that are kept at a time."""
 MAX_COUNT = 2**31 - 1
 """The largest count of rows that is kept; whoever states more is wrong either way."""
+
+
+def limit_lines(max_rows: int) -> int:
+    """Answers how many lines a table may have that may have so many rows."""
+    return FREE_LINES + LINES_PER_ROW * max_rows
 
 
 def limit_count(count: int) -> int:

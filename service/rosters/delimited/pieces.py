@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,11 +26,14 @@ from service.rosters.columns.assemble import Ragged
 from service.rosters.columns.evaluate import NO_ROW, Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, NO_NPI, build_strings, take_cells, view_strings
 from service.rosters.columns.store import RowStore
-from service.rosters.delimited.rows import RowSorter, TableRows
-from service.rosters.delimited.table import HEAD_BYTES, SEAL_WORD, TRAILER_WORDS, Layout, TableBroken
+from service.rosters.delimited.piece_ends import EndNotes, OddRow, PieceEnd, count_trailers
+from service.rosters.delimited.rows import RaggedRows, TableRows, find_seal_of
+from service.rosters.delimited.sealed import PASSED, Seal
+from service.rosters.delimited.table import HEAD_BYTES, Layout, TableBroken
 from service.rosters.delimited.texts import Cut, Declined, Desk, Text, iter_cuts
+from service.rosters.delimited.trailers import TRAILER_STARTS, Trailer, may_be_trailer
 from service.rosters.encoding import Source, Undecodable, is_utf8
-from service.rosters.limits import LINES_PER_ROW, MAX_FIELD, MAX_LINE_BYTES
+from service.rosters.limits import MAX_FIELD, MAX_LINE_BYTES, limit_lines
 from service.rosters.reading import RosterOptions
 
 WORKERS = 2
@@ -40,7 +43,9 @@ _SHORT_BYTES = 1 << 20
 """A thread of its own, as `read_csv` starts one, takes long beside less; more is better kept in one thread's memory."""
 
 _QUOTE, _LF, _CR = ord('"'), ord("\n"), ord("\r")
-_MAY_BE_TRAILER = np.array([byte >= 128 or chr(byte) in EDGE_BLANKS + "tcreTCRE" for byte in range(256)])
+_MAY_BE_TRAILER = np.array(
+    [byte >= 128 or chr(byte) in EDGE_BLANKS + TRAILER_STARTS + TRAILER_STARTS.upper() for byte in range(256)]
+)
 
 
 class NotUtf8(Exception):
@@ -53,7 +58,7 @@ class Piece:
 
     judged: Judged
     ragged: Ragged
-    counts: tuple[tuple[int, ...], ...]
+    end: PieceEnd
     line_count: int
 
 
@@ -83,7 +88,7 @@ class PieceReader:
         if not is_utf8(text.view.data):
             raise NotUtf8
         self._check_long_lines(text)
-        if text.line_count > LINES_PER_ROW * self._options.max_rows:
+        if text.line_count > limit_lines(self._options.max_rows):
             raise TableBroken("too_large")
         if text.has_lone_returns():
             raise Declined
@@ -100,8 +105,7 @@ class PieceReader:
             kept = np.delete(kept, bad_lines)
         columns = {role: _join_chunks(table[f"c{place}"]) for role, place in self._places.items()}
         first = columns.pop("first")
-        judged = judge_batch(Batch(kept, columns), self._options)
-        return self._sort_out(text, judged, first, bad_lines)
+        return self._sort_out(text, Batch(kept, columns), first, bad_lines)
 
     def _parse(self, text: Text, bad_lines: list[int]) -> pa.Table:
         def note_ragged(row: arrow_csv.InvalidRow) -> Literal["skip", "error"]:
@@ -122,19 +126,33 @@ class PieceReader:
     def _sort_out(
         self,
         text: Text,
-        judged: Judged,
+        batch: Batch,
         first: pa.StringArray,
         bad_lines: list[int],
     ) -> Piece:
-        """Looks again, cell by cell, at the few lines that are ragged, blank or a trailer."""
-        sorter = RowSorter(self._layout, self._options.environment)
-        for line in bad_lines:
-            sorter.is_data(line, self._split(text.take_line(line)))
-        for row in _find_suspects(judged, first).tolist():
-            line = int(judged.line[row])
-            if not sorter.is_data(line, self._split(text.take_line(line))):
+        """Looks again, cell by cell, at the few lines that are ragged, blank or like a trailer."""
+        judged = judge_batch(batch, self._options)
+        ragged = RaggedRows(self._layout, self._options.environment)
+        notes = EndNotes(self._layout.header, ragged)
+        suspects = _find_suspects(judged, first).tolist()
+        odd: list[tuple[int, int | None]] = [(int(judged.line[row]), row) for row in suspects]
+        odd = sorted([*odd, *((line, None) for line in bad_lines)]) if bad_lines else odd
+        for line, row in odd:
+            if notes.is_blank(line, row, self._split(text.take_line(line))) and row is not None:
                 judged.verdict[row] = NO_ROW
-        return Piece(judged, sorter.build_ragged(), tuple(sorter.counts), text.line_count)
+        notes.skip_to(text.line_count)
+        months = self._count_late_months(batch, judged, notes.trailers)
+        end = PieceEnd(notes.trailers, notes.has_rows, notes.passed_seal, months)
+        return Piece(judged, ragged.build(), end, text.line_count)
+
+    def _count_late_months(self, batch: Batch, judged: Judged, trailers: Sequence[OddRow]) -> int:
+        """Answers how many months over twelve are those of patients, if what is like a trailer is one."""
+        rows = [odd.row for odd in trailers if odd.row is not None]
+        if not (rows and judged.months_over_twelve):
+            return judged.months_over_twelve
+        others = np.delete(np.arange(len(batch.line)), rows)
+        cells = {role: take_cells(column, others) for role, column in batch.cells.items()}
+        return judge_batch(Batch(batch.line[others], cells), self._options).months_over_twelve
 
     def _check_long_lines(self, text: Text) -> None:
         """Raises TableBroken for a line or a cell larger than any roster's, Declined where no line feed ends lines."""
@@ -178,7 +196,7 @@ def read_pieces(source: Source, layout: Layout, options: RosterOptions) -> Table
                 part = replace(part, judged=store.add(part.judged))
             parts.append(part)
             lines += part.line_count
-            if lines > LINES_PER_ROW * options.max_rows:
+            if layout.first_line - 1 + lines > limit_lines(options.max_rows):
                 raise TableBroken("too_large")
     return _join_pieces(parts, store, layout, options)
 
@@ -245,15 +263,43 @@ def _skip_lines(stream: BinaryIO, lines: int) -> None:
 
 def _join_pieces(pieces: list[Piece], store: RowStore | None, layout: Layout, options: RosterOptions) -> TableRows:
     """Answers the pieces as one table."""
-    ragged = Ragged(
-        np.concatenate([np.empty(0, np.int32), *(piece.ragged.line for piece in pieces)]),
-        np.concatenate([np.empty(0, np.uint64), *(piece.ragged.mbi for piece in pieces)]),
-    )
+    given_up = RaggedRows(layout, options.environment)
+    trailers, seal = _settle_trailers(pieces, layout, given_up)
+    rows = [*(piece.ragged for piece in pieces), given_up.build()]
+    line, mbi = np.concatenate([one.line for one in rows]), np.concatenate([one.mbi for one in rows])
+    order = np.argsort(line)
     parts = tuple(piece.judged for piece in pieces) or (_judge_nothing(layout, options),)
     whole = store.find_whole(parts) if store else None
     if whole and len(parts) > _MANY_PIECES:
         pa.default_memory_pool().release_unused()  # what parsing took is not needed at the peak that follows
-    return TableRows(parts, ragged, tuple(counts for piece in pieces for counts in piece.counts), whole)
+    counts = tuple(counts for _, trailer in trailers for counts in trailer.counts)
+    return TableRows(parts, Ragged(line[order], mbi[order]), counts, whole, seal)
+
+
+def _settle_trailers(
+    pieces: list[Piece], layout: Layout, given_up: RaggedRows
+) -> tuple[list[tuple[int, Trailer]], Seal | None]:
+    """Answers the trailers by line, and the seal: what is like a trailer before a row of a later piece is a row."""
+    trailers: list[tuple[int, Trailer]] = []
+    ends, start = [piece.end for piece in pieces], layout.first_line
+    passed = any(end.passed_seal for end in ends)
+    for place, kept in enumerate(count_trailers(ends)):
+        piece = pieces[place]
+        before = len(piece.end.trailers) - kept
+        for odd in piece.end.trailers[:before]:
+            passed |= odd.trailer.digest is not None
+            if odd.row is None:
+                given_up.add(start + odd.line, odd.cells)
+        for odd in piece.end.trailers[before:]:
+            trailers.append((start + odd.line, odd.trailer))
+            if odd.row is not None:
+                piece.judged.verdict[odd.row] = NO_ROW
+        if kept:
+            pieces[place] = replace(
+                piece, judged=replace(piece.judged, months_over_twelve=piece.end.months_over_twelve)
+            )
+        start += piece.line_count
+    return trailers, PASSED if passed else find_seal_of(trailers)
 
 
 def _judge_nothing(layout: Layout, options: RosterOptions) -> Judged:
@@ -279,10 +325,10 @@ def _find_suspects(judged: Judged, first: pa.StringArray) -> NDArray[np.intp]:
 
 
 def _find_kind(cell: str) -> int:
-    text = cell.strip(EDGE_BLANKS).lower()
+    text = cell.strip(EDGE_BLANKS)
     if not text:
         return 1
-    return 2 if text == SEAL_WORD or text.startswith(TRAILER_WORDS) else 0
+    return 2 if may_be_trailer(text) else 0
 
 
 def _join_chunks(column: pa.ChunkedArray[Any]) -> pa.StringArray:

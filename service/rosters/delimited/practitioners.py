@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from service.domain.identifiers import Environment, read_mbi, read_npi, refuse_npi
-from service.rosters.delimited.table import Layout, Row, find_trailer, is_blank_row
+from service.rosters.delimited.rows import TableEnd
+from service.rosters.delimited.table import Layout, Row
+from service.rosters.delimited.trailers import find_declared_count, find_mismatch
 from service.rosters.findings import CODE_INDEX, Findings
 from service.rosters.reading import PractitionerName, RosterOptions, RosterReading
 from service.rosters.values import find_name
@@ -18,9 +21,11 @@ _NO_PATIENT = frozenset({"mbi_missing", "mbi_length", "mbi_format"})
 
 
 def read_practitioners(
-    rows: Iterable[Row], layout: Layout, blank: RosterReading, options: RosterOptions
+    rows: Iterable[Row], layout: Layout, blank: RosterReading, options: RosterOptions, path: Path | None = None
 ) -> RosterReading | None:
     """Answers the names of practitioners; a wrong NPI is a finding that blinds nobody, as no patient is meant.
+
+    What trailers state is checked as in a roster; `path` is that of the bytes that a seal may speak of.
 
     None if the rows show that patients may be meant: a cell like a patient's number, a cell in a column without
     heading, or one NPI with two names.
@@ -28,9 +33,8 @@ def read_practitioners(
     names: dict[str, PractitionerName] = {}
     faults: list[tuple[int, str]] = []
     columns, width, count = layout.header.columns, layout.header.width, 0
-    for line, cells in rows:
-        if is_blank_row(cells) or find_trailer(cells, layout.header.start):
-            continue
+    end = TableEnd(layout.header)
+    for line, cells in end.iter_data(rows):
         count += 1
         if _tells_of_patients(cells, columns, options.environment):
             return None
@@ -50,7 +54,11 @@ def read_practitioners(
     lines = np.array([line for line, _ in faults], np.int32)
     codes = np.array([CODE_INDEX[code] for _, code in faults], np.uint8)
     findings = Findings(lines, codes, np.zeros(len(faults), np.bool_))
-    return replace(blank, data_rows=count, findings=findings, practitioner_names=tuple(names.values()))
+    blank = replace(blank, data_rows=count, declared_count=find_declared_count(end.counts))
+    error = find_mismatch(end.counts, end.seal, blank, path)
+    if error:
+        return replace(blank, file_error=error)
+    return replace(blank, findings=findings, practitioner_names=tuple(names.values()))
 
 
 def _tells_of_patients(cells: list[str], columns: Mapping[str, int], environment: Environment) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from service.rosters.columns.assemble import Assembly, assemble_rows, join_judged
+from service.rosters.columns.evaluate import NO_ROW
 from service.rosters.columns.people import ColumnPeople, build_people
 from service.rosters.delimited.pieces import NotUtf8, read_pieces
 from service.rosters.delimited.practitioners import read_practitioners
 from service.rosters.delimited.rows import TableRows, iter_table, read_rows
-from service.rosters.delimited.sealed import is_altered
 from service.rosters.delimited.table import (
     HEAD_BYTES,
     HEADER_ROWS,
@@ -24,8 +25,8 @@ from service.rosters.delimited.table import (
     find_layout,
 )
 from service.rosters.delimited.texts import Declined
-from service.rosters.encoding import Source, Undecodable, open_source, transcode_source
-from service.rosters.limits import limit_count
+from service.rosters.delimited.trailers import find_declared_count, find_mismatch
+from service.rosters.encoding import Source, Undecodable, find_marked_encoding, open_source, transcode_source
 from service.rosters.names import find_name_signal
 from service.rosters.reading import RosterOptions, RosterReading
 
@@ -35,12 +36,10 @@ _DATE_ORDER_LIMIT = 0.1
 def read_delimited(path: Path, options: RosterOptions) -> RosterReading:
     """Answers the table of a text file; every fault of the whole file is its `file_error` (feeds 3)."""
     try:
-        reading = _read_text(path, options)
+        return _read_text(path, options)
     except Undecodable:
-        return RosterReading("csv", file_error="encoding_undecodable")
-    if reading.file_error is None and is_altered(path, reading.encoding):
-        return RosterReading(reading.format, file_error="digest_mismatch", encoding=reading.encoding)
-    return reading
+        signal = _find_signal_of_head(path, options)
+        return RosterReading("csv", mode_signal=signal, file_error="encoding_undecodable")
 
 
 def _read_text(path: Path, options: RosterOptions) -> RosterReading:
@@ -62,13 +61,13 @@ def _read_source(source: Source, options: RosterOptions) -> RosterReading:
         blank = replace(blank, header_hash=layout.header.hash)
         if layout.kind == "practitioners":
             blank = replace(blank, format="practitioners_csv")
-            found = read_practitioners(iter_table(source, layout), layout, blank, options)
+            found = read_practitioners(iter_table(source, layout), layout, blank, options, source.path)
             return found or replace(blank, format="csv", header_hash=None, file_error="header_unrecognised")
         if layout.header.lists_changes:
             blank = replace(blank, mode_signal="delta")
         if layout.header.error:
             return replace(blank, file_error=layout.header.error)
-        return build_table_reading(_read_table(source, layout, options), layout, blank, options)
+        return build_table_reading(_read_table(source, layout, options), layout, blank, options, source.path)
     except TableBroken as broken:
         return replace(blank, file_error=broken.code)
 
@@ -106,18 +105,37 @@ def _find_name_signal(path: Path, options: RosterOptions) -> str:
     return find_name_signal(options.filename or path.name) or "none"
 
 
+def _find_signal_of_head(path: Path, options: RosterOptions) -> str:
+    """Answers what the name and the headings of a file say of it, as far as they can be read at all."""
+    with path.open("rb") as stream:
+        head = stream.read(PLAIN_HEAD_BYTES)
+    text = head.decode(find_marked_encoding(head) or "utf-8", errors="replace")
+    try:
+        layout = find_layout(text, options)
+    except TableBroken:
+        layout = None
+    lists_changes = layout is not None and layout.header.lists_changes
+    return "delta" if lists_changes else _find_name_signal(path, options)
+
+
 def build_table_reading(
-    table: TableRows, layout: Layout, blank: RosterReading, options: RosterOptions
+    table: TableRows, layout: Layout, blank: RosterReading, options: RosterOptions, path: Path | None = None
 ) -> RosterReading:
-    """Answers the reading of a table's rows, or its file error; `blank` is what is known of the file."""
-    if sum(len(part.line) for part in table.parts) > options.max_rows:
+    """Answers the reading of a table's rows, or its file error; `blank` is what is known of the file.
+
+    `path` is that of the bytes that a seal may speak of.
+    """
+    if _count_rows(table) > options.max_rows:
         return replace(blank, file_error="too_large")
     rows, cells = table.whole or join_judged(table.parts), _join_people(table)
     table = replace(table, parts=(), whole=None)  # the rows are joined: twice in memory is once too often
     found = assemble_rows(rows, table.ragged, ended_is_absent=options.mode == "snapshot")
-    declared = [counts[0] for counts in table.counts if counts]
-    blank = replace(blank, declared_count=limit_count(declared[0]) if declared else None, data_rows=found.data_rows)
-    error = _find_file_error(table, layout, found, rows.months_over_twelve)
+    blank = replace(blank, declared_count=find_declared_count(table.counts), data_rows=found.data_rows)
+    if layout.headerless and not _are_shaped_right(found):
+        return replace(blank, file_error="header_unrecognised")
+    error = find_mismatch(table.counts, table.seal, blank, path)
+    if error is None and rows.months_over_twelve > found.data_rows * _DATE_ORDER_LIMIT:
+        error = "date_order_conflict"
     if error:
         return replace(blank, file_error=error)
     people = build_people(rows, found.person_rows, cells)
@@ -141,14 +159,9 @@ def _join_people(table: TableRows) -> dict[str, pa.ChunkedArray[pa.StringScalar]
     }
 
 
-def _find_file_error(table: TableRows, layout: Layout, found: Assembly, months_over_twelve: int) -> str | None:
-    if layout.headerless and not _are_shaped_right(found):
-        return "header_unrecognised"
-    if any(counts and found.data_rows not in counts for counts in table.counts):
-        return "count_mismatch"
-    if months_over_twelve > found.data_rows * _DATE_ORDER_LIMIT:
-        return "date_order_conflict"
-    return None
+def _count_rows(table: TableRows) -> int:
+    """Answers how many rows a table has, without blank lines and trailers."""
+    return len(table.ragged.line) + sum(int(np.count_nonzero(part.verdict != NO_ROW)) for part in table.parts)
 
 
 def _are_shaped_right(found: Assembly) -> bool:

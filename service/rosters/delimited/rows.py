@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,12 @@ from service.domain.identifiers import Environment, pack_mbi, read_mbi
 from service.rosters.columns.assemble import Ragged
 from service.rosters.columns.evaluate import Batch, Judged, judge_batch
 from service.rosters.columns.kernels import NO_MBI, build_strings
-from service.rosters.delimited.table import Layout, Row, TableBroken, find_trailer, is_blank_row, iter_rows
+from service.rosters.delimited.sealed import PASSED, Seal
+from service.rosters.delimited.table import Layout, Row, TableBroken, is_blank_row, iter_rows
+from service.rosters.delimited.trailers import MAX_TRAILERS, Trailer, find_trailer
 from service.rosters.encoding import Source, Undecodable
-from service.rosters.limits import LINES_PER_ROW, MAX_LINE_BYTES
+from service.rosters.headings import Header
+from service.rosters.limits import MAX_LINE_BYTES, limit_lines
 from service.rosters.reading import RosterOptions
 
 _BATCH_ROWS = 50_000
@@ -25,47 +29,84 @@ _PIECE = 1 << 20
 class TableRows:
     """All rows of a table, judged; `counts` are what trailers stated: of each tuple, one must be their number.
 
-    `whole` is the rows of all parts as one, where they are kept so already.
+    `whole` is the rows of all parts as one, where they are kept so already; `seal` is still to be verified.
     """
 
     parts: tuple[Judged, ...]
     ragged: Ragged
     counts: tuple[tuple[int, ...], ...]
     whole: Judged | None = None
+    seal: Seal | None = None
 
 
-class RowSorter:
-    """Sorts rows into batches, ragged rows and trailers while they pass."""
+class TableEnd:
+    """Keeps back what may be a trailer until it is known whether a row stands behind it.
+
+    Once the rows are through, `counts` and `seal` are those of the trailers; a seal with rows behind it stays a seal.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self._header = header
+        self._waiting: deque[tuple[Row, Trailer]] = deque()
+        self._passed_seal = False
+
+    def iter_data(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yields the rows that are neither blank nor trailers."""
+        for row in rows:
+            if is_blank_row(row[1]):
+                continue
+            trailer = find_trailer(row[1], self._header)
+            if trailer:
+                self._waiting.append((row, trailer))
+            while self._waiting and (trailer is None or len(self._waiting) > MAX_TRAILERS):
+                yield self._give_up()
+            if trailer is None:
+                yield row
+
+    @property
+    def counts(self) -> tuple[tuple[int, ...], ...]:
+        """What the trailers state: of each tuple, one must be the number of rows."""
+        return tuple(counts for _, trailer in self._waiting for counts in trailer.counts)
+
+    @property
+    def seal(self) -> Seal | None:
+        """The seal among the trailers, or one behind which there is more."""
+        return PASSED if self._passed_seal else find_seal_of([(line, trailer) for (line, _), trailer in self._waiting])
+
+    def _give_up(self) -> Row:
+        row, trailer = self._waiting.popleft()
+        self._passed_seal |= trailer.digest is not None
+        return row
+
+
+def find_seal_of(trailers: Sequence[tuple[int, Trailer]]) -> Seal | None:
+    """Answers the seal among trailers and their lines, `PASSED` where another trailer is behind it."""
+    said = [(line, trailer.digest) for line, trailer in trailers if not trailer.is_blank]
+    if any(digest for _, digest in said[:-1]):
+        return PASSED
+    return next((Seal(line, digest) for line, digest in said if digest), None)
+
+
+class RaggedRows:
+    """Takes the rows of the wrong width, in any order."""
 
     def __init__(self, layout: Layout, environment: Environment) -> None:
-        self._layout = layout
+        self._place = layout.header.columns["mbi"]
         self._environment = environment
-        self._ragged_lines: list[int] = []
-        self._ragged_mbis: list[int] = []
-        self.counts: list[tuple[int, ...]] = []
+        self._lines: list[int] = []
+        self._mbis: list[int] = []
 
-    def is_data(self, line: int, cells: list[str]) -> bool:
-        """Answers whether the row has the header's width and says something; notes it otherwise."""
-        if is_blank_row(cells):
-            return False
-        trailer = find_trailer(cells, self._layout.header.start)
-        if trailer:
-            self.counts.extend(trailer.counts)
-            return False
-        if len(cells) != self._layout.header.width:
-            self._ragged_lines.append(line)
-            self._ragged_mbis.append(self._read_ragged_mbi(cells))
-            return False
-        return True
+    def add(self, line: int, cells: list[str]) -> None:
+        """Notes the line and, where it can still be read, the MBI of a row."""
+        value = read_mbi(cells[self._place], self._environment).value if self._place < len(cells) else None
+        self._lines.append(line)
+        self._mbis.append(pack_mbi(value) if value else int(NO_MBI))
 
-    def build_ragged(self) -> Ragged:
-        """Answers the rows of the wrong width seen so far, by line."""
-        return Ragged(np.array(self._ragged_lines, np.int32), np.array(self._ragged_mbis, np.uint64))
-
-    def _read_ragged_mbi(self, cells: list[str]) -> int:
-        place = self._layout.header.columns["mbi"]
-        value = read_mbi(cells[place], self._environment).value if place < len(cells) else None
-        return pack_mbi(value) if value else int(NO_MBI)
+    def build(self) -> Ragged:
+        """Answers the rows seen so far, by line."""
+        lines = np.array(self._lines, np.int32)
+        order = np.argsort(lines)
+        return Ragged(lines[order], np.array(self._mbis, np.uint64)[order])
 
 
 def read_rows(source: Source, layout: Layout, options: RosterOptions) -> TableRows:
@@ -73,7 +114,7 @@ def read_rows(source: Source, layout: Layout, options: RosterOptions) -> TableRo
 
     Raises TableBroken, Undecodable, and UnicodeDecodeError for bytes that are not UTF-8.
     """
-    _check_line_count(source, LINES_PER_ROW * options.max_rows)
+    _check_line_count(source, limit_lines(options.max_rows))
     return judge_rows(iter_table(source, layout), layout, options)
 
 
@@ -88,22 +129,30 @@ def _check_line_count(source: Source, most: int) -> None:
 
 def judge_rows(rows: Iterable[Row], layout: Layout, options: RosterOptions) -> TableRows:
     """Answers rows of cells as columns, without blank rows and trailers; raises TableBroken for too many."""
-    sorter = RowSorter(layout, options.environment)
+    end, ragged = TableEnd(layout.header), RaggedRows(layout, options.environment)
     parts: list[Judged] = []
     batch: list[Row] = []
-    for line, cells in rows:
-        if line > LINES_PER_ROW * options.max_rows:
+    rows = _limit_lines(rows, limit_lines(options.max_rows))
+    for count, (line, cells) in enumerate(end.iter_data(rows), start=1):
+        if count > options.max_rows:
             raise TableBroken("too_large")
-        if sorter.is_data(line, cells):
+        if len(cells) == layout.header.width:
             batch.append((line, cells))
+        else:
+            ragged.add(line, cells)
         if len(batch) >= _BATCH_ROWS:
             parts.append(_judge(batch, layout, options))
             batch = []
-            if sum(len(part.line) for part in parts) > options.max_rows:
-                raise TableBroken("too_large")
     if batch or not parts:
         parts.append(_judge(batch, layout, options))
-    return TableRows(tuple(parts), sorter.build_ragged(), tuple(sorter.counts))
+    return TableRows(tuple(parts), ragged.build(), end.counts, seal=end.seal)
+
+
+def _limit_lines(rows: Iterable[Row], most: int) -> Iterator[Row]:
+    for row in rows:
+        if row[0] > most:
+            raise TableBroken("too_large")
+        yield row
 
 
 def iter_table(source: Source, layout: Layout) -> Iterator[Row]:

@@ -4,44 +4,78 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from service.domain.identifiers import EDGE_BLANKS
+import numpy as np
+from numpy.typing import NDArray
 
-_TAIL_BYTES = 1 << 10
+from service.rosters.values import unwrap_cell
+
 _PIECE = 1 << 20
-_ROWS = re.compile("[0-9]{1,15}")
-_DIGEST = re.compile("[0-9A-Fa-f]{64}")
-_LAST_LINE = re.compile(
-    r'(?<![^\r\n])[,;\t|]*"?T"?([,;\t|])"?[0-9]{1,15}"?\1"?([0-9A-Fa-f]{64})"?[,;\t| ]*[\r\n]*\Z', re.ASCII
-)
+_SEAL = re.compile(r"T[,;\t| ]+([0-9]{1,15})[,;\t| ]+([0-9A-Fa-f]{64})[,;\t| ]*")
+_UNITS = {"utf-16-le": "<u2", "utf-16-be": ">u2"}
+_LF, _CR = ord("\n"), ord("\r")
 
 
-def find_sealed_count(filled: Sequence[str]) -> int | None:
-    """Answers the number of rows that a row states if its filled cells are those of a seal."""
-    cells = [cell.strip(EDGE_BLANKS) for cell in filled]
-    if len(cells) != 3 or cells[0] != "T" or not _ROWS.fullmatch(cells[1]) or not _DIGEST.fullmatch(cells[2]):
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A seal behind which a table has nothing but blanks: its physical line (from 1), and what it states."""
+
+    line: int
+    digest: str
+
+
+PASSED = Seal(0, "")
+"""A seal behind which there is more: nothing verifies that."""
+
+
+def find_seal(filled: Sequence[str]) -> tuple[int, str] | None:
+    """Answers the number of rows and the SHA-256 that a row states if its filled cells are those of a seal.
+
+    It is one as well where it keeps its own delimiter in a table of another.
+    """
+    if len(filled) > 3 or not filled or not filled[0].startswith("T"):
         return None
-    return int(cells[1])
+    found = _SEAL.fullmatch(",".join(map(unwrap_cell, filled)))
+    return (int(found.group(1)), found.group(2).lower()) if found else None
 
 
-def is_altered(path: Path, encoding: str | None) -> bool:
-    """Answers whether the last line of a file states another SHA-256 than that of all bytes before this line.
+def is_altered(seal: Seal, path: Path, encoding: str | None) -> bool:
+    """Answers whether a seal states another SHA-256 than that of all bytes before its line, or leaves some unsealed.
 
     They are the bytes as they arrived (or came out of a gzip body), byte order mark and line ends included.
     """
-    wide = 2 if encoding in ("utf-16-le", "utf-16-be") else 1
-    size = path.stat().st_size
+    return seal is PASSED or _hash_lines(path, seal.line - 1, _UNITS.get(encoding or "", "u1")) != seal.digest
+
+
+def _hash_lines(path: Path, lines: int, unit: str) -> str:
+    """Answers the SHA-256 of the first lines of a file; `unit` is the type of its characters."""
+    digest = hashlib.sha256()
+    for characters in _iter_pieces(path, unit) if lines else ():
+        ends = _find_line_ends(characters)
+        if len(ends) >= lines:
+            digest.update(characters[: ends[lines - 1] + 1].tobytes())
+            break
+        digest.update(characters.tobytes())
+        lines -= len(ends)
+    return digest.hexdigest()
+
+
+def _iter_pieces(path: Path, unit: str) -> Iterator[NDArray[np.integer]]:
+    """Yields the characters of a file in pieces that end between no carriage return and its line feed."""
+    left, size = b"", np.dtype(unit).itemsize
     with path.open("rb") as stream:
-        stream.seek(max(0, size - _TAIL_BYTES))
-        tail = stream.read().decode(encoding or "" if wide == 2 else "latin-1", errors="replace")
-        found = _LAST_LINE.search(tail)
-        if found is None:
-            return False
-        stream.seek(0)
-        left, digest = size - wide * (len(tail) - found.start()), hashlib.sha256()
-        while left > 0 and (piece := stream.read(min(_PIECE, left))):
-            digest.update(piece)
-            left -= len(piece)
-    return digest.hexdigest() != found.group(2).lower()
+        while piece := left + stream.read(_PIECE):
+            characters = np.frombuffer(piece, unit)
+            cut = len(characters) - int(characters[-1] == _CR and len(piece) > len(left))
+            left = piece[cut * size :]
+            yield characters[:cut]
+
+
+def _find_line_ends(characters: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Answers where lines end, at the line feed of both marks."""
+    feeds, returns = characters == _LF, characters == _CR
+    returns[:-1] &= ~feeds[1:]
+    return np.flatnonzero(feeds | returns)

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from service.domain.identifiers import EDGE_BLANKS, LOOSE_ALPHABETS, Environment, read_mbi, read_npi
-from service.rosters.delimited.sealed import find_sealed_count
-from service.rosters.delimited.trailer_counts import read_counts
+from service.rosters.delimited.trailers import find_trailer
 from service.rosters.headings import Header, find_roster_header
 from service.rosters.limits import MAX_COLUMNS, MAX_FIELD
 from service.rosters.practitioner_headings import find_practitioner_header
@@ -29,8 +28,6 @@ NOT_PAIR_SHAPED = frozenset(
     {"mbi_missing", "mbi_length", "mbi_format", "mbi_is_hicn", "mbi_is_ssn"}
     | {"npi_missing", "npi_length", "npi_format", "npi_scientific", "ragged_row"}
 )
-SEAL_WORD = "t"
-TRAILER_WORDS = ("total", "count", "record", "end of", "trailer")
 _OTHER_NUMBERS = frozenset({"mbi_is_hicn", "mbi_is_ssn", "npi_scientific"})
 """What stands where a patient's number belongs, or is left of a practitioner's."""
 _WORD = re.compile(r"[^\W0-9_]{4}")
@@ -62,13 +59,6 @@ class Layout:
     header: Header
     first_line: int
     headerless: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Trailer:
-    """The last line of a report; `counts` are the numbers it states: of each tuple, one must be that of the rows."""
-
-    counts: tuple[tuple[int, ...], ...]
 
 
 def iter_rows(lines: Iterable[str], delimiter: str, first_line: int = 1) -> Iterator[Row]:
@@ -106,23 +96,6 @@ def find_layout(head: str, options: RosterOptions) -> Layout | None:
         if _are_pairs([cells for _, cells in rows]):
             return Layout("roster", delimiter, PAIR_HEADER, 1, headerless=True)
     return None
-
-
-def find_trailer(cells: list[str], start: int = 0) -> Trailer | None:
-    """Answers the trailer that a row is, if it is one (feeds 3.3, reliability S6.1).
-
-    `start` is the first column of the table.
-    """
-    first = cells[start].strip(EDGE_BLANKS).lower() if len(cells) > start else ""
-    filled = [cell for cell in cells if cell.strip(EDGE_BLANKS)]
-    sealed = find_sealed_count(filled) if first == SEAL_WORD else None
-    if sealed is not None:
-        return Trailer(((sealed,),))
-    if not first.startswith(TRAILER_WORDS) or len(filled) > 2:
-        return None
-    if any(read_mbi(cell, environment).code is None for cell in filled for environment in Environment):
-        return None
-    return Trailer(read_counts(" ".join(cell.strip(EDGE_BLANKS) for cell in filled)))
 
 
 def is_blank_row(cells: list[str]) -> bool:
@@ -181,7 +154,7 @@ def _are_pairs(rows: list[list[str]]) -> bool:
     said = [cells for cells in rows if not is_blank_row(cells)]
     if not said or not any(map(_may_be_identifier, said[0])):
         return False
-    filled = [cells for cells in said if not find_trailer(cells)]
+    filled = [cells for cells in said if not find_trailer(cells, PAIR_HEADER)]
     right = sum(_is_pair(cells) for cells in filled)
     return bool(filled) and right >= len(filled) / 2
 

@@ -16,10 +16,13 @@ _DATE = re.compile(
 _MAY_BE_DATE = re.compile(
     rf"\b[0-9]{{1,2}}(?:st|nd|rd|th)?[ -]?{_MONTH}\b\.?(?:,?[ -]?[0-9]{{2,4}}\b)?"
     rf"|\b{_MONTH}\b\.?[ -]?(?:[0-9]{{1,2}}(?:st|nd|rd|th)?\b(?:,? ?[0-9]{{4}}\b)?|[0-9]{{4}}\b)"
-    r"|\b(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])\b",
+    r"|(?<![0-9])(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}(?:[0-9]{2})?)?(?![0-9])",
     re.IGNORECASE,
 )
 """Like a date, but where a trailer has no other number this may be the count."""
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
+_END_OF_FILE = re.compile(r"end\s+of\s+file\b", re.IGNORECASE)
+"""What is said of this one file: a number behind it is not that of the file."""
 _FIRST_WORD = re.compile("[A-Za-z]+")
 _RUN = re.compile("[0-9A-Za-z]+")
 _TOKEN = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+(?:\.[0-9]+)?|[A-Za-z]+|[:=;,-]")
@@ -38,14 +41,17 @@ def read_counts(text: str) -> tuple[tuple[int, ...], ...]:
     """Answers what the text of a trailer states: of each tuple, one number must be that of the rows.
 
     A number beside "rows", "records", "count", "total" or "trailer" is a count of its own, and so is the whole in "2 of
-    22". Where no number stands beside such a word, any of them may be the count; those of dates and pages are none.
+    22". Where no number stands beside such a word, any of them may be the count; those of dates and pages are none, if
+    there is another or no such word.
     """
+    text = _END_OF_FILE.sub("End", text)
     undated = _DATE.sub(" ", text)
-    tokens = _split(_MAY_BE_DATE.sub(" ", undated))
-    if not any(map(_is_number, tokens)):
+    tokens = _split(strip_dates(text))
+    is_counting = any(map(is_of_counts, tokens))
+    if is_counting and not any(map(_is_number, tokens)):
         tokens = _split(undated)
     numbers = {place for place, token in enumerate(tokens) if _is_number(token)}
-    free = {place for place in numbers if not _is_of_pages(tokens, place)} or numbers
+    free = {place for place in numbers if not _is_of_pages(tokens, place)} or (numbers if is_counting else set())
     of_rows = _find_beside(tokens, free, _ROWS)
     of_all = [
         place
@@ -54,8 +60,29 @@ def read_counts(text: str) -> tuple[tuple[int, ...], ...]:
     ]
     stated = sorted({*of_rows, *of_all})
     if stated:
-        return tuple((_read_number(tokens[place]),) for place in stated)
+        return tuple(_read_stated(tokens, place) for place in stated)
     return (tuple(_read_number(tokens[place]) for place in sorted(free)),) if free else ()
+
+
+def strip_dates(text: str) -> str:
+    """Answers the text of a trailer without what is, or may be, a date."""
+    return _MAY_BE_DATE.sub(" ", _DATE.sub(" ", text))
+
+
+def is_of_counts(word: str) -> bool:
+    """Answers whether a number beside or joined to a word counts rows."""
+    return _COUNTED.fullmatch(word) is not None
+
+
+def _read_stated(tokens: Sequence[str], place: int) -> tuple[int, ...]:
+    """Answers the number that is stated; beside it the count that follows what may be a year, as in "Total 2021, 2"."""
+    number = _read_number(tokens[place])
+    if not _YEAR.fullmatch(tokens[place]) or tokens[place - 1] in ":=":
+        return (number,)
+    behind = place + 1
+    while behind < len(tokens) and tokens[behind] in ",;:=":
+        behind += 1
+    return (_read_number(tokens[behind]), number) if behind < len(tokens) and _is_number(tokens[behind]) else (number,)
 
 
 def _split(text: str) -> list[str]:
@@ -67,7 +94,7 @@ def _split(text: str) -> list[str]:
 
 def _keep_if_counted(run: re.Match[str]) -> str:
     text = run.group()
-    if text.isdigit() or text.isalpha() or all(map(_COUNTED.fullmatch, _FIRST_WORD.findall(text))):
+    if text.isdigit() or text.isalpha() or all(map(is_of_counts, _FIRST_WORD.findall(text))):
         return text
     return " x "
 

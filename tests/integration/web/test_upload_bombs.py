@@ -61,6 +61,10 @@ def test_a_bomb_is_refused_with_its_reason(stage: Stage, tmp_path: Path, name: s
 POISON = {
     "a count that no column holds": (b'{"count":10000000000000000000000,"pairs":[]}', "held"),
     "a trailer with an NPI": (b"mbi,npi\n1S00E00AA00,3905293015\nTotal,3905293015\n", "held"),
+    "a trailer with a number that no column holds": (
+        b"mbi,npi\n1S00E00AA00,3905293015\nTotal,390529301512\n",
+        "held",
+    ),
     "a sequence that no index holds": (b'{"sequence":"' + b"7" * 3_000 + b'","pairs":[]}', "rejected"),
     "a sequence that no database holds": (b'{"sequence":"\\u0000","pairs":[]}', "rejected"),
     "a year that no calendar has": (

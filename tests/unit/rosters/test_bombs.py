@@ -54,3 +54,13 @@ def test_rows_beyond_the_limit_are_refused(tmp_path: Path) -> None:
     assert read_roster(path, RosterOptions(Environment.SANDBOX, max_rows=11)).file_error is None
     path.write_bytes(ROW + b'"1S00E00AA01",3905293015\r' * 60_000)
     assert read_roster(path, RosterOptions(Environment.SANDBOX, max_rows=50_000)).file_error == "too_large"
+
+
+@pytest.mark.parametrize("row", [b"1S00E00AA01,3905293015\n", b'1S00E00AA01,"3905293015\n"\n'], ids=["fast", "careful"])
+def test_the_limit_is_one_of_rows_and_not_of_what_stands_around_them(tmp_path: Path, row: bytes) -> None:
+    path = tmp_path / "roster.csv"
+    for around, error in ((b"", None), (b"\n,\n", None), (b"\nTotal: 2\n\x1a", None), (b"x\n", "too_large")):
+        path.write_bytes(ROW + row + around)
+        assert read_roster(path, RosterOptions(Environment.SANDBOX, max_rows=2)).file_error == error
+    path.write_bytes(ROW + row + b"\n" * 2_000)
+    assert read_roster(path, RosterOptions(Environment.SANDBOX, max_rows=2)).file_error == "too_large"

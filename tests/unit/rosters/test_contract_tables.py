@@ -146,6 +146,28 @@ STATED: list[tuple[str, dict[str, Any]]] = [
     ("Total: 2 records and 5 flags", BOTH),
     ("Count for batch 7: 2", BOTH),
     ("Total 2.0", BOTH),
+    ("End of report,20210805", BOTH),
+    ("End of report 5 Aug 2021", BOTH),
+    ("End of report,Page 1 of 1", BOTH),
+    ("End of report 20210805134510", BOTH),
+    ("End of file,roster_20210805.csv", BOTH),
+    ("End of file,3", {"file_error": "count_mismatch"}),
+    ("Total,20210805", {"file_error": "count_mismatch"}),
+    ("Total 2021,2", BOTH),
+    ("Total 2021: 2", BOTH),
+    ("Total 2021,3", {"file_error": "count_mismatch"}),
+    ("Total: 2021,2", {"file_error": "count_mismatch"}),
+    ("Total 2021", {"file_error": "count_mismatch"}),
+    ("Total 2 on 20210805", BOTH),
+    ("Record(s): 2", BOTH),
+    ("record_count=2", BOTH),
+    ("Record-count: 2", BOTH),
+    ("TRAILER,0000000002", BOTH),
+    ("Total,12345rows", {"file_error": "count_mismatch"}),
+    ("\x1a", BOTH),
+    ("Total: 2\n\x1a", BOTH),
+    ("Total: 3\n\x1a", {"file_error": "count_mismatch"}),
+    ("Total: 2\n\nEnd of file,,\n,,", BOTH),
     ("Total,2,of two", {**BOTH, "errors": [[4, "mbi_length"]], "blind_errors": 1}),
     ("Sum: 2", {**BOTH, "errors": [[4, "ragged_row"]], "blind_errors": 1}),
 ]
@@ -157,8 +179,54 @@ TRAILERS += [
         "present": [[A, N]], "warnings": [[3, "duplicate_row"]],
         "errors": [[4, "mbi_length"], [5, "ragged_row"]], "protected_mbis": [B], "blind_errors": 1,
     }),
+    ("between rows", f"MBI,NPI\n{A},{N}\nTotal: 1,\nEnd of page 1\n{B},{M}\nTotal: 4,\n", {
+        **BOTH, "errors": [[3, "mbi_length"], [4, "ragged_row"]], "blind_errors": 2,
+    }),
+    ("before a row of the wrong width", f"MBI,NPI\n{A},{N}\n{B},{M}\nTotal: 2,\n{C}\n", {
+        **BOTH, "errors": [[4, "mbi_length"], [5, "ragged_row"]], "protected_mbis": [C], "blind_errors": 1,
+    }),
+    ("twenty of them", f"MBI,NPI\n{A},{N}\n{B},{M}\n" + "Total: 2,\n\n" * 20, BOTH),
+    ("the twenty-first from the end is a row", f"MBI,NPI\n{A},{N}\n{B},{M}\n" + "Total: 3,\n" * 21, {
+        **BOTH, "errors": [[4, "mbi_length"]], "blind_errors": 1,
+    }),
+    ("the mark of an end between rows", f"MBI,NPI\n{A},{N}\n\x1a,\n{B},{M}\n", {
+        **BOTH, "errors": [[3, "mbi_length"]], "blind_errors": 1,
+    }),
+    *[
+        (f"a date in the column {heading}", f"MBI,NPI,{heading}\n{A},{N},\n{B},{M},\nTotal: 2,,31/12/2021\n", BOTH)
+        for heading in ("DOB", "DOD", "Term Date", "Effective Date")
+    ],
     ("in the second column", f",MBI,NPI\n,{A},{N}\n,{B},{M}\n,Total: 3,\n", {"file_error": "count_mismatch"}),
 ]  # fmt: skip
+
+NAMED = f"Name,MBI,NPI\n{'Doe'},{A},{N}\n"
+ONE = {"present": [[A, N]]}
+NOBODY: list[tuple[str, str, str]] = [
+    ("a name that begins as a trailer does", "Countryman,,", "mbi_missing"),
+    ("and a comma", '"Countryman, Bob",1S00E00AA0,', "mbi_length"),
+    ("and an NPI alone", "Countryman,,3905293015", "mbi_missing"),
+    ("of a clinic", "County Clinic,1S00E00AA1,", "mbi_length"),
+    ("and an apostrophe", "Count's Clinic,,", "mbi_missing"),
+    ("of two parts", "Count-Doe,,", "mbi_missing"),
+    ("of words that may be a trailer, a damaged MBI", "Total Health Clinic,1S00E00AA1,", "mbi_length"),
+    ("letters for digits", "Total Health Clinic,1SOOE00AA20,", "mbi_format"),
+    ("letters for all digits but one", "Total Health Clinic,1SOOEOOAAOO,", "mbi_format"),
+    ("dashes and a digit too few", "Total Health Clinic,1EG4-TE5-MK7,", "mbi_length"),
+    ("a digit too many", "Total Health Clinic,1S00E00AA001,", "mbi_length"),
+    ("a real number", "Total Health Clinic,1EG4TE5MK73,", "mbi_real_in_sandbox"),
+    ("an old number", "Total Health Clinic,987654329A,", "mbi_is_hicn"),
+    ("an old number with blanks", "Total Health Clinic,987 65 4329 A,", "mbi_is_hicn"),
+    ("a Social Security number", "Total Health Clinic,900-00-0001,", "mbi_is_ssn"),
+    ("one without dashes", "Total Health Clinic,900000001,", "mbi_is_ssn"),
+    ("an NPI alone", "Total Health Clinic,,3905293015", "mbi_missing"),
+    ("an NPI with a wrong check digit", "Total Health Clinic,,3905293016", "mbi_missing"),
+    ("an NPI with a digit too few", "Total Health Clinic,,390529301", "mbi_missing"),
+    ("an NPI with a prefix", "Total Health Clinic,,808403905293015", "mbi_missing"),
+    ("an NPI of a spreadsheet", "Total Health Clinic,,3.905293015E+09", "mbi_missing"),
+    ("an NPI with decimals", "Total Health Clinic,,3905293015.0", "mbi_missing"),
+    ("a damaged MBI and a cell too few", "Total Health Clinic,1S00E00AA1", "ragged_row"),
+]
+"""Rows of patients that begin as a trailer may, and what is wrong with them."""
 
 SIGNALS: list[tuple[str, str]] = [
     ("ALR_Turnover_2021Q3.csv", "delta"),
@@ -190,6 +258,32 @@ def test_a_trailer_is_no_row_and_its_number_counts_the_rows(
     check_text: CheckText, content: str, parts: dict[str, Any]
 ) -> None:
     assert check_text(content) == build_result(**parts)
+
+
+@pytest.mark.parametrize("row", [case[1:] for case in NOBODY], ids=[case[0] for case in NOBODY])
+@pytest.mark.parametrize("more", ["", f'"Roe\n",{B},{M}\n'], ids=["fast", "careful"])
+def test_a_row_about_somebody_is_no_trailer(check_text: CheckText, row: tuple[str, str], more: str) -> None:
+    content, code = row
+    line = 3 + more.count("\n")
+    parts: dict[str, Any] = {"present": BOTH["present"] if more else ONE["present"], "blind_errors": 1}
+    assert check_text(f"{NAMED}{more}{content}\n") == build_result(**parts, errors=[[line, code]])
+
+
+def test_without_headings_any_cell_may_be_about_somebody(check_text: CheckText) -> None:
+    rows = f"{NINE}{C},{M}\n"
+    found = check_text(rows + "Total Health Clinic,1S00E00AA1\n")
+    assert (found["errors"], found["blind_errors"]) == ([[11, "mbi_length"]], 1)
+    assert check_text(rows + "Total rows: 10,as of 2021-08-05\n")["errors"] == []
+
+
+@pytest.mark.parametrize("fault", ['D,{A},{N},"x\n', "D,{A},{N},\x81\n"], ids=["truncated", "undecodable"])
+def test_a_file_of_changes_says_so_even_if_it_cannot_be_read(check_text: CheckText, fault: str) -> None:
+    row = fault.format(A=A, N=N)
+    for text, name in ((f"Action,MBI,NPI,n\n{row}", "roster.csv"), (f"c,MBI,NPI,n\n{row}", "changes.csv")):
+        found = check_text(text.encode("latin-1"), name)
+        assert found["mode_signal"] == "delta"
+        assert found["file_error"] == ("encoding_undecodable" if "\x81" in fault else "truncated")
+        assert check_text(f"c,MBI,NPI,n\n{row}".encode("latin-1"))["mode_signal"] == "none"
 
 
 @pytest.mark.parametrize(("name", "signal"), SIGNALS)

@@ -61,7 +61,7 @@ HUGE = 10**31
 COUNTS = [
     (f'{{"count":{HUGE},"pairs":[]}}', "count_mismatch"),
     (f'{{"count":{-HUGE},"pairs":[]}}', "count_mismatch"),
-    (f"mbi,npi\n{A},{N}\nTotal,3905293015\n", "count_mismatch"),
+    (f"mbi,npi\n{A},{N}\nTotal,390529301512\n", "count_mismatch"),
     (json.dumps(bundle(patient(A), total=HUGE)), None),
     (json.dumps(group(member(A, N), quantity=HUGE)), None),
     ("BHS|^~\\&|E\rBTS|999999999\r" * 3, "count_mismatch"),

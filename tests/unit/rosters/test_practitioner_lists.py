@@ -116,6 +116,19 @@ def test_a_mistyped_npi_is_a_fault_of_its_row_alone(read_text: ReadText) -> None
     assert [one.npi for one in reading.practitioner_names] == [M]
 
 
+@pytest.mark.parametrize(("stated", "error"), [("Total,1,", None), ("Total,2,", "count_mismatch"), ("\x1a", None)])
+def test_a_list_has_as_many_rows_as_its_trailer_says(read_text: ReadText, stated: str, error: str | None) -> None:
+    reading = read_text(f"NPI,First Name,Last Name\n{N},Ann,Doe\n{stated}\n")
+    assert (reading.format, reading.file_error, reading.data_rows) == ("practitioners_csv", error, 1)
+    assert len(reading.practitioner_names) == (0 if error else 1)
+
+
+def test_what_is_like_a_trailer_between_practitioners_is_a_row(read_text: ReadText) -> None:
+    reading = read_text(f"NPI,First Name,Last Name\n{N},Ann,Doe\nTotal,1,\n{M},Eve,Poe\nTotal,3,\n")
+    assert [(one.position, one.code) for one in reading.findings] == [("3", "npi_format")]
+    assert (reading.file_error, reading.data_rows, reading.declared_count) == (None, 3, 3)
+
+
 @pytest.mark.parametrize(
     "rows",
     [
