@@ -22,7 +22,11 @@ SANDBOX_ALPHABETS = (LOOSE_ALPHABETS[0], "S", *LOOSE_ALPHABETS[2:])
 """The sandbox's numbers carry S, a letter never issued, at position 2."""
 
 MBI_LENGTH = 11
-EDGE_BLANKS = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\u200c\u200d\u2060\ufeff"
+EDGE_BLANKS = (
+    " \t\r\n\v\f\u00a0\u202f\u205f\u3000\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""What nobody sees at the ends of a cell: blanks of any width, and marks of no width, among them those of direction."""
 DISPLAY_SEPARATORS = " -\u2010\u2011\u2012\u2013\u2014\u2212\u00ad"
 PLACEHOLDERS = frozenset(
     {"UNKNOWN", "UNK", "N/A", "NA", "NONE", "NULL", "NIL", "NAN", "MISSING", "TBD", "-", "--", "?", "."}
@@ -95,7 +99,7 @@ def _find_environment_fault(loose: str, environment: Environment) -> str | None:
 def _find_shape_fault(text: str) -> str:
     if not text or text in PLACEHOLDERS:
         return "mbi_missing"
-    compact = text.translate(_NO_SEPARATORS)
+    compact = (text[:-2] if _WHOLE_FLOAT.fullmatch(text) else text).translate(_NO_SEPARATORS)
     if _SSN.fullmatch(compact):
         return "mbi_is_ssn"
     if _HICN.fullmatch(compact):

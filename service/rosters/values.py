@@ -24,7 +24,12 @@ _SERIAL_DAY_ZERO = date(1899, 12, 30)
 _SERIAL_RANGE = range(367, 60_000)
 _LONGEST_REMEMBERED = 32
 """Characters: longer cells are hardly dates, and would fill the memory of a process for good."""
-_NOT_A_DATE = frozenset({"", "n/a", "na", "none", "null", "-", "0", "00/00/0000", "0000-00-00", "00000000"})
+_NOT_A_DATE = frozenset(
+    {"", "n/a", "na", "none", "null", "-", "0", "00/00/0000", "0000-00-00", "00000000"}
+    | {"99/99/9999", "9999-99-99", "99999999"}
+)
+"""What fills a cell without a date; nines stand for an open end or a day that nobody knows."""
+_DAYS_AS_MONTHS = range(13, 32)
 
 _GENDERS = {
     "m": "male", "male": "male", "1": "male",
@@ -47,7 +52,10 @@ _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206
 
 @dataclass(frozen=True, slots=True)
 class DateReading:
-    """A date as read; `code` is the dob_* warning it earns, `month_over_twelve` speaks of a day-first file."""
+    """A date as read; `code` is the dob_* warning it earns, `month_over_twelve` speaks of a day-first file.
+
+    It is a month of 13 to 31 only: a number above is no day either.
+    """
 
     on: date | None
     code: str | None = None
@@ -100,7 +108,7 @@ def _build_date(year: int, month: int, day: int, code: str | None) -> DateReadin
     try:
         return DateReading(date(year, month, day), code)
     except ValueError:
-        return DateReading(None, "dob_unparseable", month_over_twelve=month > 12)
+        return DateReading(None, "dob_unparseable", month_over_twelve=month in _DAYS_AS_MONTHS)
 
 
 def is_blank_date(cell: str) -> bool:

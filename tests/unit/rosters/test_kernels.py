@@ -24,9 +24,19 @@ from service.rosters.columns.kernels import (
 from service.rosters.columns.repairs import repair_mbis, repair_npis
 from service.rosters.findings import CODES
 
-SEEDS = ["1S00E00AA00", "1EG4TE5MK73", "1s00-e00-aa00", "900000001C1", "1E+10", "NA", "WA900000", "0S00E00AA00"]
+SEEDS = [
+    "1S00E00AA00",
+    "1EG4TE5MK73",
+    "1s00-e00-aa00",
+    "900000001C1",
+    "1E+10",
+    "NA",
+    "WA900000",
+    "0S00E00AA00",
+    "900000001.0",
+]
 NPI_SEEDS = ["3905293015", "2323232225", "808403905293015", "3905293015.0", "3.9E+09", "N/A", "0000000006"]
-NOISE = "01Ss9OZAe- .'=\"+\u2013\u00a0\uff11#"
+NOISE = "01Ss9OZAe- .'=\"+\u2013\u00a0\uff11#\u200e\u202e\u2068\u2002\u3000"
 
 
 def mutate(seeds: list[str]) -> st.SearchStrategy[str]:
