@@ -61,6 +61,7 @@ def join_judged(parts: Sequence[Judged]) -> Judged:
         verdict=np.concatenate([part.verdict for part in parts]),
         date_code=np.concatenate([part.date_code for part in parts]),
         months_over_twelve=sum(part.months_over_twelve for part in parts),
+        dead=np.concatenate([part.dead for part in parts]),
     )
 
 
@@ -115,11 +116,12 @@ def _list_remarks(rows: Judged, verdict: Verdicts, repeats: Rows, further: Rows)
 
 def _hold_deceased(rows: Judged) -> Verdicts:
     """Answers the verdicts with every row of a patient held of whom one row gives a date of death."""
-    dead = np.flatnonzero(rows.verdict == CODE_INDEX["deceased_hold"])
+    held = np.flatnonzero(rows.verdict == CODE_INDEX["deceased_hold"])
+    dead = np.concatenate([rows.mbi[held], rows.dead])
     if not len(dead):
         return rows.verdict
     verdict = rows.verdict.copy()
-    verdict[np.isin(rows.mbi, rows.mbi[dead]) & (verdict >= ENDED)] = CODE_INDEX["deceased_hold"]
+    verdict[np.isin(rows.mbi, dead) & (verdict >= ENDED)] = CODE_INDEX["deceased_hold"]
     return verdict
 
 

@@ -46,7 +46,8 @@ class Batch:
 class Judged:
     """Rows as packed pairs with a verdict each (an index into CODES, or PRESENT, REMOVE ...).
 
-    `date_code` holds the dob_* warning of each row (0 = none), empty without a birth date column.
+    `date_code` holds the dob_* warning of each row (0 = none), empty without a birth date column. `dead` are packed
+    MBIs of patients with a date of death on a row whose verdict is another: it holds their other rows all the same.
     """
 
     line: NDArray[np.int32]
@@ -56,6 +57,7 @@ class Judged:
     date_code: Codes = field(default_factory=lambda: np.empty(0, np.uint8))
     months_over_twelve: int = 0
     people: Cells = field(default_factory=dict)
+    dead: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
 def judge_batch(batch: Batch, options: RosterOptions) -> Judged:
@@ -74,13 +76,15 @@ def judge_batch(batch: Batch, options: RosterOptions) -> Judged:
         late_months = max(late_months, _apply_end_dates(ends, verdict, options.today))
     np.putmask(verdict, (npi_code != 0) & (verdict >= ENDED), npi_code)
     refuse_organization(npi, verdict, options.organization_npi)
-    deaths = batch.cells.get("death_date")
+    deaths, dead = batch.cells.get("death_date"), np.empty(0, np.uint64)
     if deaths is not None:
-        dead = _map_distinct(deaths, _find_death_verdict) != 0
-        verdict[dead & (verdict != CODE_INDEX["bad_action"])] = CODE_INDEX["deceased_hold"]
-        late_months = max(late_months, _count_late_months(deaths, dead))
+        is_dead = _map_distinct(deaths, _find_death_verdict) != 0
+        is_wrong = verdict == CODE_INDEX["bad_action"]
+        verdict[is_dead & ~is_wrong] = CODE_INDEX["deceased_hold"]
+        dead = mbi[is_dead & is_wrong & (mbi != NO_MBI)]
+        late_months = max(late_months, _count_late_months(deaths, is_dead))
     np.putmask(verdict, mbi == NO_MBI, mbi_code)
-    return _build_judged(batch, mbi, npi, verdict, late_months)
+    return _build_judged(batch, mbi, npi, verdict, late_months, dead)
 
 
 def refuse_organization(npi: NDArray[np.int64], verdict: Codes, organization_npi: str | None) -> None:
@@ -92,14 +96,19 @@ def refuse_organization(npi: NDArray[np.int64], verdict: Codes, organization_npi
 
 
 def _build_judged(
-    batch: Batch, mbi: NDArray[np.uint64], npi: NDArray[np.int64], verdict: Codes, late_months: int
+    batch: Batch,
+    mbi: NDArray[np.uint64],
+    npi: NDArray[np.int64],
+    verdict: Codes,
+    late_months: int,
+    dead: NDArray[np.uint64],
 ) -> Judged:
     people = {role: cells for role, cells in batch.cells.items() if role in PERSON_ROLES}
     births = batch.cells.get("birth_date")
     if births is None:
-        return Judged(batch.line, mbi, npi, verdict, months_over_twelve=late_months, people=people)
+        return Judged(batch.line, mbi, npi, verdict, months_over_twelve=late_months, people=people, dead=dead)
     date_code, months = check_birth_dates(births)
-    return Judged(batch.line, mbi, npi, verdict, date_code, max(months, late_months), people)
+    return Judged(batch.line, mbi, npi, verdict, date_code, max(months, late_months), people, dead)
 
 
 def _read_mbis(cells: pa.StringArray, environment: Environment) -> tuple[NDArray[np.uint64], Codes]:

@@ -43,4 +43,8 @@ class RowStore:
         if not self._is_whole:
             return None
         columns: dict[str, Any] = {name: column[: self._count] for name, column in self._columns.items()}
-        return Judged(**columns, months_over_twelve=sum(part.months_over_twelve for part in parts))
+        return Judged(
+            **columns,
+            months_over_twelve=sum(part.months_over_twelve for part in parts),
+            dead=np.concatenate([part.dead for part in parts]),
+        )

@@ -19,6 +19,12 @@ N, M = "3905293015", "2323232225"
 REAL, REAL_NPI = "1EG4TE5MK73", "1234567893"
 
 _SAME = "as in the sandbox"
+UNSEEN = [
+    "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069",
+    "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2008", "\u2009", "\u200a", "\u205f",
+    "\u3000",
+]  # fmt: skip
+"""Marks of direction and blanks of other widths, as they come with text copied from web pages and messages."""
 MBIS: list[tuple[str, str, str]] = [
     # cell, sandbox, production: the canonical number, or the code of the row
     (A, A, "mbi_synthetic_in_production"),
@@ -29,6 +35,9 @@ MBIS: list[tuple[str, str, str]] = [
     *[(f"1S00{dash}E00{dash}AA00", A, "mbi_synthetic_in_production") for dash in " -‐‑‒–—−\u00ad"],
     (f"\u00a0{A}\u200b", A, "mbi_synthetic_in_production"),
     (f"\ufeff{A}\u2060\u200d", A, "mbi_synthetic_in_production"),
+    *[(f"{blank}{A}{blank}{blank}", A, "mbi_synthetic_in_production") for blank in UNSEEN],
+    *[(f"1S00E{blank}00AA00", "mbi_length", _SAME) for blank in UNSEEN],
+    ("".join(UNSEEN), "mbi_missing", _SAME),
     (f'="{A}"', A, "mbi_synthetic_in_production"),
     (f"'{A}", A, "mbi_synthetic_in_production"),
     (f' ="{A.lower()}" ', A, "mbi_synthetic_in_production"),
@@ -69,6 +78,9 @@ MBIS: list[tuple[str, str, str]] = [
     ("987 65 4329", "mbi_is_ssn", _SAME),
     ("987‑65‑4329", "mbi_is_ssn", _SAME),
     ("'987654329", "mbi_is_ssn", _SAME),
+    ("987654329.0", "mbi_is_ssn", _SAME),
+    ("987654329.5", "mbi_format", _SAME),
+    ("98765432.0", "mbi_length", _SAME),
     ("19990000002901", "mbi_length", _SAME),
     ("-19990000002901", "mbi_length", _SAME),
     ("20000000000001", "mbi_length", _SAME),
@@ -88,6 +100,9 @@ NPIS: list[tuple[str, str, str]] = [
     (f'="{REAL_NPI}"', REAL_NPI, REAL_NPI),
     (f"'{REAL_NPI}", REAL_NPI, REAL_NPI),
     (f"\u00a0{REAL_NPI}\u200b", REAL_NPI, REAL_NPI),
+    *[(f"{blank}{REAL_NPI}{blank}{blank}", REAL_NPI, REAL_NPI) for blank in UNSEEN],
+    *[(f"12345{blank}67893", "npi_format", _SAME) for blank in UNSEEN],
+    ("".join(UNSEEN), "npi_missing", _SAME),
     (f"{REAL_NPI}.00", "npi_format", _SAME),
     (f"{REAL_NPI}.5", "npi_format", _SAME),
     (f"-{REAL_NPI}", "npi_format", _SAME),
@@ -128,7 +143,12 @@ BIRTH_DATES: list[tuple[str, str | None]] = [
     ("8-jun-1943", None),
     ("\u00a01943-06-08 ", None),
     ("'1943-06-08", None),
+    ("\u200e1943-06-08\u3000", None),
     ("", None),
+    ("99999999", None),
+    ("99/99/9999", None),
+    ("9999-99-99", None),
+    ("99/99/1943", "dob_unparseable"),
     ("6/8/43", "dob_two_digit_year"),
     ("06/08/05", "dob_two_digit_year"),
     ("15866", "dob_excel_serial"),
@@ -213,6 +233,13 @@ DAY_FIRST: list[tuple[str, str, list[str], dict[str, Any]]] = [
     ("days that no month has", "DOB", ["02/30/1940"] * 10, {
         "warnings": [[line, "dob_unparseable"] for line in range(2, 12)],
     }),
+    ("months that no day has", "DOB", ["32/12/1940"] * 10, {
+        "warnings": [[line, "dob_unparseable"] for line in range(2, 12)],
+    }),
+    ("birth dates filled with nines", "DOB", ["99/99/9999", "99999999"] * 5, {}),
+    ("end dates filled with nines", "Term Date", ["99999999", "99/99/9999"] * 5, {}),
+    ("starts filled with nines", "Effective Date", ["9999-99-99", "99/99/9999"] * 5, {}),
+    ("dates of death filled with nines", "Death Date", ["99999999", "99/99/9999"] * 5, {}),
     ("end dates", "Term Date", ["31/12/2040"] + ["01/02/2040"] * 8, {"file_error": "date_order_conflict"}),
     ("end dates beside birth dates", "DOB,Term Date", [",31/12/2040"] * 2 + ["1940-01-01,"] * 8, {
         "file_error": "date_order_conflict",
@@ -272,6 +299,20 @@ RULES: list[tuple[str, str, dict[str, Any]]] = [
     }),
     ("dead and removed", f"Action,MBI,NPI,DOD\nD,{A},{N},01/03/2021\n", {
         "mode_signal": "delta", "errors": [[2, "deceased_hold"]], "protected_mbis": [A],
+    }),
+    ("dead on a row whose action is wrong", f"Action,MBI,NPI,DOD\nX,{A},{N},2021-01-03\nA,{A},{M},\nA,{B},{M},\n", {
+        "mode_signal": "delta", "present": [[B, M]], "errors": [[2, "bad_action"], [3, "deceased_hold"]],
+        "protected_mbis": [A],
+    }),
+    ("dead on a later row whose action is wrong", f"Action,MBI,NPI,DOD\nD,{A},{M},\n,{A},{N},1/3/2021\n", {
+        "mode_signal": "delta", "errors": [[2, "deceased_hold"], [3, "bad_action"]], "protected_mbis": [A],
+    }),
+    ("on a row whose action is wrong, and alive", f"Action,MBI,NPI,DOD\nX,{A},{N},\nA,{A},{M},\n", {
+        "mode_signal": "delta", "present": [[A, M]], "errors": [[2, "bad_action"]], "protected_mbis": [A],
+    }),
+    ("dead on a row that does not say who", f"Action,MBI,NPI,DOD\nX,?,{N},2021-01-03\nA,-,{M},\nA,{A},{M},\n", {
+        "mode_signal": "delta", "present": [[A, M]], "errors": [[2, "mbi_missing"], [3, "mbi_missing"]],
+        "blind_errors": 2,
     }),
     ("ended, where no day is today", f"MBI,NPI,Start Date,End Date\n{A},{N},2020-01-01,2021-01-01\n{B},{M},,\n", {
         "present": [[A, N], [B, M]],

@@ -16,7 +16,15 @@ def build_part(start: int, count: int, *, is_dated: bool) -> Judged:
     line = np.arange(start, start + count, dtype=np.int32)
     dates = (line % 3).astype(np.uint8) if is_dated else np.empty(0, np.uint8)
     verdict = np.full(count, PRESENT, np.uint8)
-    return Judged(line, line.astype(np.uint64) * 7, line.astype(np.int64) + 5, verdict, dates, months_over_twelve=1)
+    return Judged(
+        line,
+        line.astype(np.uint64) * 7,
+        line.astype(np.int64) + 5,
+        verdict,
+        dates,
+        months_over_twelve=1,
+        dead=line[:2].astype(np.uint64) * 7,
+    )
 
 
 def list_columns(rows: Judged) -> list[list[int]]:
