@@ -64,10 +64,7 @@ def _read_as(name: str, path: Path, options: RosterOptions) -> Headings | None:
     if name == "csv":
         return _find_in_tables([(None, rows) for rows in _read_text(path, options)], options)
     if name == "xlsx":
-        sheets = [
-            [row for row, _ in zip(sheet.iter_rows(), range(HEADER_ROWS + 1), strict=False)]
-            for sheet in load_sheets(path)
-        ]
+        sheets = [sheet.list_head() for sheet in load_sheets(path)]
         return _find_in_tables(list(enumerate(sheets, start=1)), options)
     return None
 

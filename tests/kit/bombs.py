@@ -13,6 +13,7 @@ from workbooks import build_workbook, write_row
 MIB = 1 << 20
 ROW = b"mbi,npi\n1S00E00AA00,3905293015\n"
 HEADER = write_row(1, "MBI", "NPI")
+DISGUISED_ERROR = '<row><c t="&#101;"><v>#x</v></c></row>'
 
 
 def iter_zeros(size: int) -> Iterator[bytes]:
@@ -151,6 +152,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "rows at the end": (lambda: build_workbook({"S": write_row(1_048_570, "MBI", "NPI")}), "too_large"),
     "sparse sheets": (build_sparse_sheets, "too_large"),
     "cells with an error": (lambda: pack_sheet(("<row>" + '<c t="e"/>' * 1_000 + "</row>") * 3_000), "too_large"),
+    "errors that no copy makes plain": (
+        lambda: pack_sheet(("<row>" + f"<c t='e'><v>#{'x' * 90}</v></c>" * 500 + "</row>") * 200 + DISGUISED_ERROR),
+        "unsupported_format_xlsx",
+    ),
     "hidden rows": (lambda: pack_sheet('<row hidden="1"/>' * 2_000_000), "too_large"),
     "list of sheets": (build_many_sheets, "too_large"),
     "list of names": (build_defined_names, "too_large"),

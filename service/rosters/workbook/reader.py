@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import python_calamine as calamine
@@ -28,6 +29,7 @@ from service.rosters.limits import MAX_FIELD, TooLarge
 from service.rosters.names import find_name_signal
 from service.rosters.reading import RosterOptions, RosterReading
 from service.rosters.workbook.archive import Damaged
+from service.rosters.workbook.plain_copy import copy_plainly
 from service.rosters.workbook.survey import SheetFacts, survey_workbook
 
 Cells = list[list[Any]]
@@ -36,13 +38,17 @@ _ERROR_TEXT = "#N/A"
 _VALUELESS = {
     "mbi": ("mbi_format", "mbi_missing"),
     "npi": ("npi_format", "npi_missing"),
-    "death_date": ("deceased_hold", "formula_without_value"),
     "end_date": ("bad_end_date", "formula_without_value"),
 }
 """What the text for a missing value is taken for in each of these columns, and what is meant; an action is wrong either
 way."""
 _WHOLE_LIMIT = 1e15
-_CANNOT_READ = (calamine.CalamineError, OSError, ValueError, OverflowError)
+_A_DAY = timedelta(days=1)
+_CANNOT_READ = (calamine.CalamineError, OSError, ValueError)
+
+
+class _Puzzled(Exception):
+    """A cell keeps the values from being read that a plain copy would not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +58,33 @@ class Sheet:
     values: Cells
     facts: SheetFacts
 
-    def iter_rows(self, blank_columns: frozenset[int] = frozenset()) -> Iterator[Row]:
+    def iter_rows(
+        self, blank_columns: frozenset[int] = frozenset(), unknown_columns: frozenset[int] = frozenset()
+    ) -> Iterator[Row]:
         """Yields row numbers and texts; cells with an error or no stored value are text that is no identifier.
 
-        In `blank_columns` (from 0), those of names, they stay blank. Raises TableBroken.
+        In `blank_columns` (from 0), those of names, they are blank; in `unknown_columns` those without a stored value
+        are.
         """
-        odd: dict[int, list[int]] = {}
+        odd: dict[int, list[tuple[int, str]]] = {}
         for row, column in self.facts.error_cells | self.facts.valueless_cells:
-            if column - 1 not in blank_columns:
-                odd.setdefault(row, []).append(column - 1)
+            is_blank = column - 1 in blank_columns or (
+                column - 1 in unknown_columns and (row, column) not in self.facts.error_cells
+            )
+            odd.setdefault(row, []).append((column - 1, "" if is_blank else _ERROR_TEXT))
         width = len(self.values[0]) if self.values else 0
         for number in range(1, max(len(self.values), max(odd, default=0)) + 1):
             values = self.values[number - 1] if number <= len(self.values) else [""] * width
             cells = [write_cell(value) for value in values]
-            for column in odd.get(number, ()):
+            for column, text in odd.get(number, ()):
                 if column < len(cells):
-                    cells[column] = _ERROR_TEXT
-            if max(map(len, cells), default=0) > MAX_FIELD:
-                raise TableBroken("too_large")
+                    cells[column] = text
             yield number, cells
+
+    def list_head(self) -> list[Row]:
+        """Answers the first rows, in which headings may be; what no heading is as long as is cut."""
+        rows = islice(self.iter_rows(), HEADER_ROWS + 1)
+        return [(number, [cell[:MAX_FIELD] for cell in cells]) for number, cells in rows]
 
 
 def read_workbook(path: Path, options: RosterOptions) -> RosterReading:
@@ -91,7 +105,19 @@ def load_sheets(path: Path) -> list[Sheet]:
     facts = survey_workbook(path)
     try:
         with path.open("rb") as stream:
-            workbook = calamine.CalamineWorkbook.from_filelike(stream)
+            return _read_values(stream, facts)
+    except _Puzzled:
+        pass  # what was read is let go before it is read again
+    try:
+        return _read_values(copy_plainly(path, facts.values()), facts)
+    except _Puzzled as error:
+        raise Damaged from error
+
+
+def _read_values(stream: BinaryIO, facts: Mapping[str, SheetFacts]) -> list[Sheet]:
+    """Answers all worksheets; raises Damaged, and _Puzzled where a copy of the workbook may be read."""
+    try:
+        workbook = calamine.CalamineWorkbook.from_filelike(stream)
         known = [one.name for one in workbook.sheets_metadata]
         worksheets = [one.name for one in workbook.sheets_metadata if one.typ == calamine.SheetTypeEnum.WorkSheet]
         if known != list(facts):
@@ -99,8 +125,10 @@ def load_sheets(path: Path) -> list[Sheet]:
         return [
             Sheet(workbook.get_sheet_by_name(name).to_python(skip_empty_area=False), facts[name]) for name in worksheets
         ]
+    except OverflowError as error:  # an amount of time that is too large
+        raise _Puzzled from error
     except _CANNOT_READ as error:
-        raise Damaged from error
+        raise (_Puzzled if any(one.error_cells for one in facts.values()) else Damaged) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what Rust raises is no Exception
             raise
@@ -108,24 +136,29 @@ def load_sheets(path: Path) -> list[Sheet]:
 
 
 def write_cell(value: object) -> str:
-    """Answers a cell as the text a person would have typed: whole floats as integers, dates in ISO form."""
+    """Answers a cell as the text a person would have typed: whole floats as integers, dates in ISO form.
+
+    Day zero, which a look-up onto a blank cell answers, is the number 0; an amount of time is its number of days.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return str(value).upper()
+    if isinstance(value, timedelta):
+        value = value / _A_DAY
+    if value == time.min:
+        return "0"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < _WHOLE_LIMIT else repr(value)
     if isinstance(value, datetime):
         return value.isoformat(" ") if value.time() != time.min else value.date().isoformat()
     if isinstance(value, date | time):
         return value.isoformat()
-    return str(value) if isinstance(value, int | timedelta) else ""
+    return str(value) if isinstance(value, int) else ""
 
 
 def _read_sheets(sheets: Sequence[Sheet], blank: RosterReading, options: RosterOptions) -> RosterReading:
-    heads = [
-        (sheet, [row for row, _ in zip(sheet.iter_rows(), range(HEADER_ROWS + 1), strict=False)]) for sheet in sheets
-    ]
+    heads = [(sheet, sheet.list_head()) for sheet in sheets]
     found = [(sheet, layout) for sheet, rows in heads if (layout := find_roster_layout(rows, options))]
     if len(found) == 1:
         return _read_roster(*found[0], blank, options)
@@ -156,8 +189,15 @@ def _read_roster(sheet: Sheet, layout: Layout, blank: RosterReading, options: Ro
 
 
 def _iter_body(sheet: Sheet, layout: Layout) -> Iterator[Row]:
-    names = frozenset(layout.header.columns[role] for role in _NAME_ROLES if role in layout.header.columns)
-    return (row for row in sheet.iter_rows(names) if row[0] >= layout.first_line)
+    """Yields the rows behind the header; raises TableBroken for a cell above or among them that is too long."""
+    places = layout.header.columns
+    names = frozenset(places[role] for role in _NAME_ROLES if role in places)
+    deaths = frozenset(places[role] for role in ("death_date",) if role in places)
+    for number, cells in sheet.iter_rows(names, deaths):
+        if max(map(len, cells), default=0) > MAX_FIELD:
+            raise TableBroken("too_large")
+        if number >= layout.first_line:
+            yield number, cells
 
 
 def _mark_valueless(table: TableRows, facts: SheetFacts, layout: Layout) -> None:

@@ -48,8 +48,12 @@ _LAST_ROW, _LAST_COLUMN = 1 << 20, 1 << 14
 
 @dataclass(slots=True)
 class SheetFacts:
-    """One sheet: hidden rows, and the cells (row, column; both from 1) that have an error or no stored value."""
+    """One sheet: hidden rows, and the cells (row, column; both from 1) that have an error or no stored value.
 
+    `part` is the member of the archive that it is.
+    """
+
+    part: str = ""
     is_hidden: bool = False
     hidden_rows: bytearray = field(default_factory=bytearray)
     error_cells: set[tuple[int, int]] = field(default_factory=set)
@@ -202,12 +206,13 @@ def survey_workbook(path: Path) -> dict[str, SheetFacts]:
         facts: dict[str, SheetFacts] = {}
         extent, shared_cells, sheets = _Extent(), 0, []
         for sheet in listed:
-            member = members.pop(targets.get(sheet.relation, ""), None)
+            part = targets.get(sheet.relation, "")
+            member = members.pop(part, None)
             if member is None or sheet.name in facts:
                 raise Damaged
             scanner = _scan_sheet(unpacker.iter_chunks(member))
             facts[sheet.name] = scanner.facts
-            scanner.facts.is_hidden = sheet.is_hidden
+            scanner.facts.part, scanner.facts.is_hidden = part, sheet.is_hidden
             extent.add(scanner.measure())
             shared_cells += scanner.shared_cells
             sheets.append(member)

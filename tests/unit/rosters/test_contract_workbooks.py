@@ -25,6 +25,14 @@ def write_formula(value: str = "", kind: str = "") -> str:
     return f'<c r="REF" {kind}><f>Z1</f>{value}</c>'
 
 
+def write_error(text: str, formula: str = "") -> str:
+    return f'<c r="REF" s="0" t="e">{formula}<v>{text}</v></c>'
+
+
+FOREIGN_ERRORS = [
+    "#ERROR!", "#GETTING_DATA", "#SPILL!", "#CALC!", "#FIELD!", "#UNKNOWN!", "#BLOCKED!", "#CONNECT!", "#EXTERNAL!",
+    "#BUSY!", "#PYTHON!", " #N/A", "Err:502",
+]  # fmt: skip
 EMPTY, NOT_YET = "<v></v>", "<v/>"
 Rows = tuple[str, ...]
 
@@ -69,6 +77,22 @@ SHEETS: list[tuple[str, Rows, dict[str, Any]]] = [
         "present": [[B, M]], "errors": [[2, "npi_format"], [3, "mbi_format"]], "warnings": [[4, "dob_unparseable"]],
         "protected_mbis": [A], "blind_errors": 1,
     }),
+    *[
+        (f"errors that other programs write, {text}", (
+            write_row(1, "MBI", "NPI", "First Name", "Note"),
+            write_row(2, A, write_error(text, "<f>Z1</f>"), "", ""),
+            write_row(3, write_error(text), N, "", ""),
+            write_row(4, B, M, write_error(text), write_error(text, "<f>Z1</f>")),
+            write_row(5, C, N, "", '<c r="REF" t="e"><v>#REF!</v></c>'),
+        ), {
+            "present": [[B, M], [C, N]], "errors": [[2, "npi_format"], [3, "mbi_format"]],
+            "protected_mbis": [A], "blind_errors": 1,
+        })
+        for text in FOREIGN_ERRORS
+    ],
+    ("a death by an error that other programs write", (
+        write_row(1, "MBI", "NPI", "Death Date"), write_row(2, A, N, write_error("#ERROR!")), write_row(3, B, M, ""),
+    ), {"present": [[B, M]], "errors": [[2, "deceased_hold"]], "protected_mbis": [A]}),
     ("formulas with a stored value", (
         HEADER,
         write_row(2, A, write_formula(f"<v>{N}</v>"), ""),
@@ -164,6 +188,13 @@ BOOKS: list[tuple[str, dict[str, str], frozenset[str], dict[str, Any]]] = [
     ("one table among notes", {"Read me": NOTES, "Data": TABLE}, frozenset(), TWO),
     ("two tables", {"May": TABLE, "June": TABLE}, frozenset(), {"file_error": "ambiguous_sheets"}),
     ("two tables, one hidden", {"May": TABLE, "June": TABLE}, frozenset({"May"}), {"file_error": "ambiguous_sheets"}),
+    ("one table beside errors that other programs write", {
+        "Read me": write_row(1, "Notes", write_error("#SPILL!")), "Data": TABLE,
+    }, frozenset(), TWO),
+    ("one table beside a long remark", {"Read me": write_row(1, "x" * 5_000), "Data": TABLE}, frozenset(), TWO),
+    ("a table below a long remark", {"Data": write_row(1, "x" * 5_000) + write_row(2, "MBI", "NPI")}, frozenset(), {
+        "file_error": "too_large",
+    }),
     ("one table, hidden", {"Read me": NOTES, "Data": TABLE}, frozenset({"Data"}), {
         **TWO, "warnings": [[1, "hidden_rows"]],
     }),
@@ -193,6 +224,51 @@ DATES: list[tuple[str, dict[str, Any]]] = [
 def test_a_date_cell_is_a_date(check_text: CheckText, value: str, parts: dict[str, Any]) -> None:
     rows = HEADER + write_row(2, A, N, f'<c r="REF" s="1"><v>{value}</v></c>')
     book = build_workbook({"Data": rows}, members={"xl/styles.xml": STYLES})
+    assert check_text(book, "roster.xlsx") == build_result(format="xlsx", **parts)
+
+
+FORMATS = (
+    '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    """<numFmts><numFmt numFmtId="164" formatCode='[hh]:mm:ss;@'/></numFmts>"""
+    '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="46"/><xf numFmtId="164"/></cellXfs></styleSheet>'
+)
+AS_DATE, AS_HOURS, AS_MINUTES = "1", "2", "3"
+
+
+def write_styled(value: str, style: str) -> str:
+    return f'<c r="REF" s="{style}"><v>{value}</v></c>'
+
+
+NO_DATES = write_row(1, "MBI", "NPI", "DOB", "Death Date", "Term Date")
+STYLED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
+    *[
+        (f"a look-up onto a blank cell, {name}", {
+            "Data": NO_DATES + write_row(2, A, N, *[cell] * 3) + write_row(3, B, M, "0", "0", "0"),
+        }, TWO)
+        for name, cell in [("as a date", write_styled("0", AS_DATE)), ("as hours", write_styled("0", AS_HOURS))]
+    ],
+    *[
+        (f"a large number shown as {name}", {
+            "Data": HEADER
+            + write_row(2, A, write_styled(N, style), "")
+            + write_row(3, B, M, write_styled("15866", AS_DATE)),
+            "Notes": write_row(1, write_styled("-3905293015", style), write_styled("1E300", style)),
+        }, TWO)
+        for name, style in [("a date", AS_DATE), ("hours", AS_HOURS), ("minutes", AS_MINUTES)]
+    ],
+    ("a large number shown as hours beside a foreign error", {
+        "Data": HEADER + write_row(2, A, N, write_styled("15866", AS_DATE)) + write_row(3, B, M, write_error("#BUSY!")),
+        "Notes": write_row(1, write_styled("3905293015", AS_HOURS)),
+    }, {**TWO, "warnings": [[3, "dob_unparseable"]]}),
+    ("days shown as hours", {"Data": HEADER + write_row(2, A, N, write_styled("15866", AS_HOURS))}, {
+        "present": [[A, N]], "warnings": [[2, "dob_excel_serial"]],
+    }),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sheets", "parts"), [one[1:] for one in STYLED], ids=[one[0] for one in STYLED])
+def test_a_workbook_with(check_text: CheckText, sheets: dict[str, str], parts: dict[str, Any]) -> None:
+    book = build_workbook(sheets, members={"xl/styles.xml": FORMATS})
     assert check_text(book, "roster.xlsx") == build_result(format="xlsx", **parts)
 
 
