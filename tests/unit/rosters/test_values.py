@@ -69,6 +69,7 @@ DATE_CELLS = st.one_of(
     st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True),
     st.from_regex(r"[0-9]{2}/[0-9]{2}/[0-9]{4}", fullmatch=True),
     st.text(max_size=12),
+    st.sampled_from(["99/99/9999", "9999-99-99", "99999999", "\u200e1943-06-08\u3000", "32/01/1943", "31/01/1943"]),
 )
 
 
