@@ -191,7 +191,7 @@ def list_rows(table: TableRows) -> tuple[Any, ...]:
     ragged = zip(table.ragged.line.tolist(), table.ragged.mbi.tolist(), strict=True)
     dead = sorted(code for part in table.parts for code in part.dead.tolist())
     months = sum(part.months_over_twelve for part in table.parts)
-    return rows, list(ragged), table.counts, table.seal, months, dead
+    return rows, list(ragged), table.counts, table.seal, dead, months
 
 
 @settings(CALM, max_examples=200)
