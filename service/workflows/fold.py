@@ -87,7 +87,7 @@ def fold_panels(
     later = _find_later(connection, organization_id, opened)
     replaced = find_replaced(connection, organization_id, opened)
     before = _load_before(connection, organization_id, opened, replaced)
-    gone = _find_gone(known.values(), opened.delivery.number, renames)
+    gone = _find_gone((known[npi] for npi in _choose_spoken_for(opened, known)), opened.delivery.number, renames)
     counted = _find_counted(connection, organization_id, opened)
     limit = feed.absences_before_removal
     for npi, said in _cut_by_practitioner(opened, known.keys(), renames, removals_count=removals_count):
@@ -276,16 +276,18 @@ def _cut_by_practitioner(
     """Yield what the delivery says about each practitioner it covers.
 
     A practitioner who does not occur in the file is covered only by a snapshot whose feed speaks for the whole
-    organisation; otherwise the file says nothing about that panel (feeds 7.1).
+    organisation; otherwise the file says nothing about that panel (feeds 7.1). Nor does a removal that names nobody
+    reach a practitioner for whom the feed does not speak.
     """
     reading = opened.reading
     present, removed = _cut_columns(reading.present), _cut_columns(reading.remove)
     for_everybody = removed.pop(None, Listed())
     covered = {npi for npi in present.keys() | removed.keys() if npi is not None}
+    spoken_for = _choose_spoken_for(opened, known)
     if opened.is_snapshot and opened.feed.scope == "organization" and present:
-        covered |= set(known) & (opened.settings.practitioners or set(known))
+        covered |= spoken_for
     if len(for_everybody.mbi):
-        covered |= set(known)
+        covered |= spoken_for
     nobody = Listed()
     protected = np.unique(rename_codes(reading.protected, renames))
     for npi in sorted(covered):
@@ -301,6 +303,11 @@ def _cut_by_practitioner(
                 removals_count=removals_count,
             ),
         )
+
+
+def _choose_spoken_for(opened: Reading, known: Iterable[str]) -> set[str]:
+    """Answer for whom of its known practitioners the feed speaks; a setting may have taken some away."""
+    return set(known) & (opened.settings.practitioners or set(known))
 
 
 def _cut_columns(pairs: Columns) -> dict[str | None, Listed]:

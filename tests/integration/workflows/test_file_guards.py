@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from asking import list_claimed
 from practice import (
     ADA,
     BRUNO,
@@ -134,6 +135,15 @@ def test_a_feed_lets_nobody_go_of_a_practitioner_for_whom_it_does_not_speak(prac
     set_feed(practice.rt, "lakeside", "ehr", {"practitioners": [ADA, BRUNO]}, OPERATOR)
     delivery = send(practice, {ADA: range(12)})
     assert (delivery.state, delivery.absent_count, delivery.ended_count) == ("accepted", 0, 0)
+
+
+def test_a_removal_that_names_no_practitioner_stays_with_those_for_whom_the_feed_speaks(practice: Practice) -> None:
+    add_feed(practice.rt, "lakeside", feed_id="clinic", actor=OPERATOR)
+    practice.send_roster({ADA: [50, 51], BRUNO: [50], CORA: [50]}, feed="clinic")
+    set_feed(practice.rt, "lakeside", "clinic", {"practitioners": [ADA]}, OPERATOR)
+    practice.deliver(f"MBI,NPI,Action\r\n{build_mbi(50)},,remove\r\n".encode(), feed="clinic")
+    one, other = build_mbi(50), build_mbi(51)
+    assert list_claimed(practice) == {ADA: ({other}, {one}), BRUNO: ({one}, set()), CORA: ({one}, set())}
 
 
 # How many rows it has
