@@ -161,8 +161,6 @@ def _count_odd(reading: RosterReading) -> int:
 
 
 def _find_unknown(connection: Connection, organization_id: str, opened: Reading, npis: set[str]) -> tuple[str, ...]:
-    """Answer the practitioners whom the organisation never named before; a feed's first roster names them all."""
-    if not deliveries.find_last_accepted(connection, organization_id, opened.feed.id, n=1):
-        return ()
+    """Answer the practitioners whom the organisation never named before; its very first file names them all."""
     known = practitioners.find_practitioners(connection, organization_id)
     return tuple(sorted(npis - known.keys() - opened.settings.practitioners)) if known else ()

@@ -108,6 +108,16 @@ def test_a_practitioner_whose_name_was_sent_first_does_not(practice: Practice) -
     assert send(practice, {ADA: range(10), NEWCOMER: [50]}).state == "accepted"
 
 
+def test_the_first_file_of_another_feed_names_nobody_new_unasked(practice: Practice) -> None:
+    add_feed(practice.rt, "lakeside", feed_id="laboratory", actor=OPERATOR)
+    assert send(practice, {ADA: range(10), NEWCOMER: [50]}).state == "accepted"
+    assert send(practice, {ADA: range(10), NEWCOMER: [50]}, feed="laboratory").state == "accepted"
+    add_feed(practice.rt, "lakeside", feed_id="clinic", actor=OPERATOR)
+    delivery = send(practice, {BRUNO: range(20, 25)}, feed="clinic")
+    assert (delivery.state, delivery.hold_code) == ("held", "unknown_practitioners")
+    assert send(practice, {ADA: range(10), BRUNO: [20]}).hold_code == "unknown_practitioners"
+
+
 def test_rows_for_somebody_else_do_not_count(practice: Practice) -> None:
     set_feed(practice.rt, "lakeside", "ehr", {"practitioners": [ADA, BRUNO]}, OPERATOR)
     delivery = send(practice, {ADA: range(200), BRUNO: [250], CORA: [251]})
