@@ -24,7 +24,7 @@ from service.rosters.own_rows import NOT_OF_FEED
 from service.rosters.reading import ALL_PRACTITIONERS, RosterReading
 from service.storage import deliveries, practitioners
 from service.storage.connection import Connection
-from service.storage.deliveries import DeliveryEffect, Departures
+from service.storage.deliveries import DeliveryEffect, Departures, Holding
 from service.storage.sketches import Marks, count_shared, mark_patients
 from service.workflows.departures import list_departures
 from service.workflows.elsewhere import mark_elsewhere
@@ -124,17 +124,23 @@ def _list_npis(reading: RosterReading) -> set[str]:
 
 
 def load_history(connection: Connection, organization_id: str, opened: Reading) -> History:
-    """Answer what the last accepted deliveries of the feed were like, and the numbers of all that arrived."""
-    earlier = deliveries.find_last_accepted(connection, organization_id, opened.feed.id, n=_LAST_DELIVERIES)
-    rosters = [d for d in earlier if d.present_count + d.remove_count]
+    """Answer what the last accepted deliveries of the feed were like, and the numbers of all that arrived.
+
+    Each question looks at as many deliveries as it needs of those that can answer it: lists of names and changes say
+    nothing of how long a roster is.
+    """
+    feed_id = opened.feed.id
+    earlier = deliveries.find_last_accepted(connection, organization_id, feed_id, n=_LAST_DELIVERIES)
+    some = deliveries.find_last_accepted(connection, organization_id, feed_id, holding=Holding.PAIRS)
+    rosters = deliveries.find_last_accepted(connection, organization_id, feed_id, holding=Holding.ROSTER)
     as_of = [d.as_of_at for d in earlier if d.as_of_at]
-    arrived = deliveries.find_deliveries(connection, organization_id, feed=opened.feed.id, limit=_LAST_ARRIVED)
+    arrived = deliveries.find_deliveries(connection, organization_id, feed=feed_id, limit=_LAST_ARRIVED)
     return History(
-        row_counts=[d.data_rows for d in rosters if d.mode == "snapshot" and d.present_count],
+        row_counts=[d.data_rows for d in rosters],
         last_as_of_at=max(as_of, default=None),
         sequences=[d.sequence for d in earlier if d.sequence],
         arrived=[d.sequence for d in arrived if d.sequence and d.id != opened.delivery.id],
-        declares_count=bool(rosters) and all(d.declared_count is not None for d in rosters),
+        declares_count=bool(some) and all(d.declared_count is not None for d in some),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.storage.deliveries.deliveries import (
     Delivery,
+    Holding,
     add_delivery,
     find_accepted_after,
     find_by_digest,
@@ -49,6 +50,7 @@ __all__ = [
     "DeliveryEffect",
     "Departures",
     "Finding",
+    "Holding",
     "add_delivery",
     "add_effects",
     "add_findings",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -77,6 +78,18 @@ class Delivery:
         return self.state == "rejected" and self.decided_by is not None
 
 
+class Holding(Enum):
+    """What earlier deliveries are looked for: with pairs at all, or whole rosters."""
+
+    PAIRS = auto()
+    ROSTER = auto()
+
+
+_HAS_PAIRS = (deliveries.c.present_count > 0) | (deliveries.c.remove_count > 0)
+_HOLDING: dict[Holding, ColumnElement[bool]] = {
+    Holding.PAIRS: _HAS_PAIRS,
+    Holding.ROSTER: (deliveries.c.mode == "snapshot") & (deliveries.c.present_count > 0),
+}
 _FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")
 
 
@@ -176,9 +189,15 @@ def find_by_number(connection: Connection, organization_id: str, number: int) ->
     return next(iter(_find_newest(connection, 1, *where)), None)
 
 
-def find_last_accepted(connection: Connection, organization_id: str, feed_id: str, *, n: int = 5) -> list[Delivery]:
-    """Answer the last deliveries of a feed whose evidence counts or counted (superseded), newest first."""
-    return _find_newest(connection, n, *_counting(organization_id, feed_id))
+def find_last_accepted(
+    connection: Connection, organization_id: str, feed_id: str, *, n: int = 5, holding: Holding | None = None
+) -> list[Delivery]:
+    """Answer the last deliveries of a feed whose evidence counts or counted (superseded), newest first.
+
+    `holding` chooses those of one kind, however many others came between them.
+    """
+    chosen = () if holding is None else (_HOLDING[holding],)
+    return _find_newest(connection, n, *_counting(organization_id, feed_id), *chosen)
 
 
 def find_last_folded(connection: Connection, organization_id: str, feed_id: str, *, n: int) -> list[Delivery]:

@@ -159,6 +159,20 @@ def test_a_removal_that_names_no_practitioner_stays_with_those_for_whom_the_feed
 # How many rows it has
 
 
+@pytest.mark.parametrize("between", ["changes", "lists of names"])
+def test_a_roster_is_as_long_as_the_last_rosters_whatever_came_between(practice: Practice, between: str) -> None:
+    practice.name_practitioners()
+    for _ in range(5):
+        assert send(practice, {ADA: range(40), BRUNO: range(50, 80)}).state == "accepted"
+    for n in range(5):
+        if between == "changes":
+            assert send(practice, {ADA: [1]}, mode="delta").state == "accepted"
+        else:
+            assert practice.deliver(write_practitioners([ADA]) + b"\r\n" * n).state == "accepted"
+    delivery = send(practice, {ADA: range(40)})
+    assert (delivery.state, delivery.hold_code) == ("held", "rows_down")
+
+
 TRAILER = b"Total,5\r\n"
 
 
@@ -176,6 +190,13 @@ def test_a_feed_that_always_counted_may_not_stop_counting(practice: Practice) ->
     assert practice.deliver(write_roster({ADA: range(5)}) + TRAILER).state == "accepted"
     delivery = practice.deliver(write_roster({ADA: range(5)}))
     assert (delivery.state, delivery.hold_code) == ("held", "count_missing")
+
+
+def test_lists_of_names_between_do_not_let_it_stop_counting(practice: Practice) -> None:
+    assert practice.deliver(write_roster({ADA: range(5)}) + TRAILER).state == "accepted"
+    for n in range(5):
+        assert practice.deliver(write_practitioners([ADA]) + b"\r\n" * n, count=1).state == "accepted"
+    assert practice.deliver(write_roster({ADA: range(5)})).hold_code == "count_missing"
 
 
 def test_a_feed_that_must_count_waits_from_the_first_file_on(practice: Practice) -> None:
