@@ -97,10 +97,12 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Earlier accepted deliveries of the same feed, newest first: snapshot row counts, newest as-of time, sequences.
+    """Earlier accepted deliveries of the same feed, newest first: snapshot row counts, newest times, sequences.
 
-    `declares_count` says that every one of them stated its number of rows. `arrived` are the sequences of all other
-    files of the feed, whatever became of them: what waits for a person, or was refused, is not missing.
+    `last_as_of_at` is the newest date of any that holds pairs, `last_undated_at` the receipt of the last one without a
+    date that arrived before this file. `declares_count` says that every one of them stated its number of rows.
+    `arrived` are the sequences of all other files of the feed, whatever became of them: what waits for a person, or was
+    refused, is not missing.
     """
 
     row_counts: Sequence[int] = ()
@@ -108,6 +110,7 @@ class History:
     sequences: Sequence[str] = ()
     arrived: Sequence[str] = ()
     declares_count: bool = False
+    last_undated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +220,7 @@ def _doubt_order(facts: FileFacts, history: History, settings: FeedSettings) -> 
     """A file older than the last, by its date or by its number; a number that repeats, or skips one of a series."""
     if facts.sequence_taken:
         return Doubt("sequence_repeats", Level.HOLD, "Another file of this feed has the same number.")
-    if facts.as_of_at and history.last_as_of_at and facts.as_of_at < history.last_as_of_at:
-        return Doubt("stale_input", Level.HOLD, HELD_FILE_ERRORS["stale_input"])
-    if is_stale(facts.sequence, history.sequences):
+    if _is_outdated(facts.as_of_at, history) or is_stale(facts.sequence, history.sequences):
         return Doubt("stale_input", Level.HOLD, HELD_FILE_ERRORS["stale_input"])
     missing = find_missing(facts.sequence, history.sequences, history.arrived)
     if missing is None:
@@ -229,6 +230,17 @@ def _doubt_order(facts: FileFacts, history: History, settings: FeedSettings) -> 
         f"No file with the number {first} has" if first == last else f"No files with the numbers {first} to {last} have"
     )
     return Doubt("sequence_gap", Level.HOLD, f"{named} arrived before this one, which has {facts.sequence}.")
+
+
+def _is_outdated(as_of_at: datetime | None, history: History) -> bool:
+    """Answer whether a file tells of an earlier second than one that counts, as claims are compared (feeds 7.3).
+
+    One that does not say when it was made tells of its receipt, which is later than what arrived before it.
+    """
+    if as_of_at is None:
+        return False
+    counted = (at for at in (history.last_as_of_at, history.last_undated_at) if at)
+    return any(as_of_at.replace(microsecond=0) < at.replace(microsecond=0) for at in counted)
 
 
 def _doubt_refused(facts: FileFacts, history: History, settings: FeedSettings) -> Doubt | None:

@@ -32,7 +32,7 @@ from service.workflows.fold import build_effect, fold_panels
 from service.workflows.joining import find_joined
 from service.workflows.reading import Reading
 
-_LAST_DELIVERIES, _LAST_ARRIVED = 5, 50
+_LAST_ARRIVED = 50
 DIFFERING = "demographics_differ"
 OF_OTHERS = (NOT_OF_FEED, "provider_is_org")
 """Rows that can be read, and are refused for the practitioner whom they name."""
@@ -130,15 +130,20 @@ def load_history(connection: Connection, organization_id: str, opened: Reading) 
     nothing of how long a roster is.
     """
     feed_id = opened.feed.id
-    earlier = deliveries.find_last_accepted(connection, organization_id, feed_id, n=_LAST_DELIVERIES)
+    dated_at, undated_at = deliveries.find_newest_times(
+        connection, organization_id, feed_id, before=opened.delivery.number
+    )
+    numbered = deliveries.find_last_accepted(
+        connection, organization_id, feed_id, n=_LAST_ARRIVED, holding=Holding.SEQUENCE
+    )
     some = deliveries.find_last_accepted(connection, organization_id, feed_id, holding=Holding.PAIRS)
     rosters = deliveries.find_last_accepted(connection, organization_id, feed_id, holding=Holding.ROSTER)
-    as_of = [d.as_of_at for d in earlier if d.as_of_at]
     arrived = deliveries.find_deliveries(connection, organization_id, feed=feed_id, limit=_LAST_ARRIVED)
     return History(
         row_counts=[d.data_rows for d in rosters],
-        last_as_of_at=max(as_of, default=None),
-        sequences=[d.sequence for d in earlier if d.sequence],
+        last_as_of_at=dated_at,
+        last_undated_at=undated_at,
+        sequences=[d.sequence for d in numbered if d.sequence],
         arrived=[d.sequence for d in arrived if d.sequence and d.id != opened.delivery.id],
         declares_count=bool(some) and all(d.declared_count is not None for d in some),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -99,6 +99,37 @@ def test_a_file_older_than_the_last_accepted_one_waits_and_one_of_the_same_time_
     assert describe(judge_delivery(replace(GOOD, as_of_at=last), history)) == "accepted"
     older = replace(GOOD, as_of_at=last - timedelta(seconds=1))
     assert describe(judge_delivery(older, history)) == "hold stale_input"
+
+
+MIXED = read_table("""
+    made             | dated before     | undated before   | verdict
+    1 hour ago       | 1 hour ago       | 1 hour ago       | accepted
+    1 hour ago       | 2 hours ago      | 2 hours ago      | accepted
+    1 hour ago       | 2 hours ago      | 59 minutes ago   | hold stale_input
+    1 hour ago       | 59 minutes ago   | 2 hours ago      | hold stale_input
+    1 hour ago       | none             | 59 minutes ago   | hold stale_input
+    1 hour ago       | none             | 61 minutes ago   | accepted
+    it does not say  | 0 seconds ago    | 0 seconds ago    | accepted
+    it does not say  | 30 minutes ahead | none             | accepted
+    30 minutes ahead | none             | 0 seconds ago    | accepted
+""")
+
+
+@pytest.mark.parametrize("row", MIXED, ids=lambda row: " / ".join(row.values()))
+def test_a_dated_file_is_compared_with_the_receipt_of_those_that_do_not_say_when_they_were_made(row: Row) -> None:
+    history = History((), read_when(row["dated before"]), last_undated_at=read_when(row["undated before"]))
+    assert describe(judge_delivery(replace(GOOD, as_of_at=read_when(row["made"])), history)) == row["verdict"]
+
+
+def test_times_of_the_same_second_are_the_same_as_in_the_claims() -> None:
+    received = NOW.replace(microsecond=999_999)
+    assert describe(judge_delivery(GOOD, History((), received, last_undated_at=received))) == "accepted"
+
+
+def read_when(cell: str) -> datetime | None:
+    span, _, word = cell.rpartition(" ")
+    times = {"ago": NOW - read_span(span), "ahead": NOW + read_span(span)} if word in ("ago", "ahead") else {}
+    return times.get(word)
 
 
 ROW_COUNTS = read_table("""

@@ -79,15 +79,17 @@ class Delivery:
 
 
 class Holding(Enum):
-    """What earlier deliveries are looked for: with pairs at all, or whole rosters."""
+    """What earlier deliveries are looked for: with pairs at all, whole rosters, or with a mark of the feed's series."""
 
     PAIRS = auto()
     ROSTER = auto()
+    SEQUENCE = auto()
 
 
 _HAS_PAIRS = (deliveries.c.present_count > 0) | (deliveries.c.remove_count > 0)
 _HOLDING: dict[Holding, ColumnElement[bool]] = {
     Holding.PAIRS: _HAS_PAIRS,
+    Holding.SEQUENCE: deliveries.c.sequence.is_not(None),
     Holding.ROSTER: (deliveries.c.mode == "snapshot") & (deliveries.c.present_count > 0),
 }
 _FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")
@@ -198,6 +200,20 @@ def find_last_accepted(
     """
     chosen = () if holding is None else (_HOLDING[holding],)
     return _find_newest(connection, n, *_counting(organization_id, feed_id), *chosen)
+
+
+def find_newest_times(
+    connection: Connection, organization_id: str, feed_id: str, *, before: int
+) -> tuple[datetime | None, datetime | None]:
+    """Answer the newest date of all deliveries of a feed that count or counted and hold pairs, None without any.
+
+    The second answer is the receipt of the last of them that has no date and arrived before a number.
+    """
+    counting, dated = (*_counting(organization_id, feed_id), _HAS_PAIRS), deliveries.c.as_of_at.is_not(None)
+    newest = select(deliveries.c.as_of_at).where(*counting, dated).order_by(deliveries.c.as_of_at.desc())
+    undated = select(deliveries.c.received_at).where(*counting, ~dated, deliveries.c.number < before)
+    last = undated.order_by(deliveries.c.number.desc())
+    return connection.scalar(newest.limit(1)), connection.scalar(last.limit(1))
 
 
 def find_last_folded(connection: Connection, organization_id: str, feed_id: str, *, n: int) -> list[Delivery]:

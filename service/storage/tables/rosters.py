@@ -71,6 +71,7 @@ Index(
     postgresql_where=delivery.c.idempotency_key.is_not(None),
 )
 Index("ix_delivery_digest", delivery.c.organization_id, delivery.c.feed_id, delivery.c.sha256)
+Index("ix_delivery_date", delivery.c.organization_id, delivery.c.feed_id, delivery.c.as_of_at, delivery.c.number)
 
 finding = Table(
     "finding",

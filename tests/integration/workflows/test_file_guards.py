@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -233,6 +234,60 @@ def test_the_number_that_a_file_gives_itself_is_compared(
 ) -> None:
     found = [send_envelope(practice, n, number) for n, number in enumerate(numbers, start=10)]
     assert [d.hold_code for d in found] == [None] * (len(numbers) - 1) + [code]
+
+
+SERIES: dict[str, tuple[list[float | None], str | None]] = {
+    "older than an undated one": ([None, 1], "stale_input"),
+    "undated after a dated one": ([1, None], None),
+    "undated after one whose clock runs ahead": ([-0.5, None], None),
+    "dated after an undated one": ([None, 0], None),
+    "the same date again": ([2, 2], None),
+    "the same date again after an undated one": ([2, None, 2], "stale_input"),
+    "older than any but the last": ([1, None, 1.5], "stale_input"),
+}
+
+
+@pytest.mark.parametrize("case", SERIES)
+def test_a_file_that_is_older_than_what_counts_waits(practice: Practice, case: str) -> None:
+    hours, code = SERIES[case]
+    found: list[DeliveryView] = []
+    for ago in hours:
+        practice.pass_time("PT1M")
+        at = None if ago is None else practice.rt.now() - timedelta(hours=ago)
+        at = found[0].as_of_at if "same" in case and ago is not None and found else at
+        found.append(send(practice, {ADA: range(10)}, as_of_at=at))
+    assert [d.hold_code for d in found] == [None] * (len(hours) - 1) + [code]
+
+
+@pytest.mark.parametrize("series", ["dates", "numbers"])
+def test_an_older_file_is_known_however_many_lists_of_names_came_between(practice: Practice, series: str) -> None:
+    practice.name_practitioners()
+    practice.pass_time("P1D")
+    marks: list[dict[str, Any]] = [{"sequence": "10"}, {"sequence": "9"}]
+    if series == "dates":
+        marks = [{"as_of_at": practice.rt.now() - timedelta(hours=n)} for n in (1, 2)]
+    newer, older = marks
+    assert send(practice, {ADA: range(9)}, **newer).state == "accepted"
+    for n in range(6):
+        assert practice.deliver(write_practitioners([ADA]) + b"\r\n" * n).state == "accepted"
+    assert send(practice, {ADA: range(10)}, **older).hold_code == "stale_input"
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_an_undated_file_that_came_first_and_is_read_late_is_not_older(practice: Practice, dated: bool) -> None:
+    practice.send_roster({ADA: range(10)})
+    first = practice.receive(write_roster({ADA: range(11)}))
+    practice.pass_time("PT1H")
+    practice.send_roster({ADA: range(10)}, as_of_at=practice.rt.now() if dated else None)
+    assert digest_delivery(practice.rt, "lakeside", first.delivery.id).state == "accepted"
+
+
+def test_lists_of_names_make_no_roster_older(practice: Practice) -> None:
+    practice.name_practitioners()
+    practice.pass_time("PT1H")
+    practice.deliver(write_practitioners([ADA]) + b"\r\n")
+    practice.deliver(write_practitioners([ADA]) + b"\r\n\r\n", as_of_at=practice.rt.now())
+    assert send(practice, {ADA: range(10)}, as_of_at=practice.rt.now() - timedelta(hours=1)).state == "accepted"
 
 
 def test_a_file_that_waits_holds_none_of_those_that_follow_it(practice: Practice) -> None:
