@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import takewhile
 
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(19|20)\d\d")
@@ -13,6 +15,32 @@ _DAY_LENGTH = 8
 _DAY_FORMS = {"year first": (0, 4, 6), "day first": (4, 2, 0), "month first": (4, 0, 2)}
 """Where the year, the month and the day begin."""
 _UNORDERED = _DAY_FORMS.keys() - {"year first"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What orders a delivery among those of its feed: its number, the time it speaks of if it says one, its receipt."""
+
+    number: int
+    as_of_at: datetime | None
+    received_at: datetime
+
+    @property
+    def told_at(self) -> datetime:
+        """The time of which it tells; nobody knew it after its receipt, however far the sender's clock runs ahead."""
+        return min(self.as_of_at or self.received_at, self.received_at)
+
+
+def is_made_after(one: Place, other: Place, told_at: datetime | None = None) -> bool:
+    """Answer whether one delivery was made after another, whichever of them came in first (feeds 7.3).
+
+    `told_at` is the time of which the other one tells, where its place in a series says more than its own times. What
+    came in before is made after only when it tells of a later second, as claims are compared.
+    """
+    at = told_at or other.told_at
+    if one.number > other.number:
+        return one.told_at > at
+    return one.told_at.replace(microsecond=0) > at.replace(microsecond=0)
 
 
 def is_stale(mark: str | None, counted: Iterable[str]) -> bool:
@@ -23,13 +51,19 @@ def is_stale(mark: str | None, counted: Iterable[str]) -> bool:
     alike except for their digits, and these are one number of the same length, or begin with a year (2026-11-19, but
     not 19-11-2026).
     """
+    return bool(find_passed(mark, counted))
+
+
+def find_passed(mark: str | None, counted: Iterable[str]) -> list[str]:
+    """Answer the newest accepted marks before which a mark stands, newest first, down to one that it follows.
+
+    Marks before that one belong to an earlier count, which the sender has begun anew since.
+    """
     if mark is None:
-        return False
-    if mark.isdecimal():
-        newest = next((one for one in counted if one.isdecimal()), mark)
-        return int(mark) < int(newest) and not {_find_day_form(mark), _find_day_form(newest)} <= _UNORDERED
-    last = next((one for one in counted if _sorts_as_text(mark, one)), mark)
-    return mark < last
+        return []
+    compare = _sort_numbers if mark.isdecimal() else _sort_texts
+    comparable = (one for one in counted if compare(mark, one) is not None)
+    return list(takewhile(lambda one: compare(mark, one), comparable))
 
 
 def find_missing(mark: str | None, counted: Sequence[str], arrived: Sequence[str]) -> tuple[int, int] | None:
@@ -55,6 +89,17 @@ def _sorts_as_text(mark: str, last: str) -> bool:
         return False
     runs = [_DIGITS.findall(text) for text in (mark, last)]
     return len(runs[0]) == 1 or all(_YEAR.fullmatch(found[0]) for found in runs if found)
+
+
+def _sort_numbers(mark: str, one: str) -> bool | None:
+    """Answer whether a number stands before another mark, None where the two cannot be compared."""
+    if not one.isdecimal():
+        return None
+    return int(mark) < int(one) and not {_find_day_form(mark), _find_day_form(one)} <= _UNORDERED
+
+
+def _sort_texts(mark: str, one: str) -> bool | None:
+    return mark < one if _sorts_as_text(mark, one) else None
 
 
 def _find_day_form(mark: str) -> str | None:

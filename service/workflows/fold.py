@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service.domain.intake import Effect
 from service.domain.renames import resolve_renames
+from service.domain.series import Place, is_made_after
 from service.rosters.reading import ALL_PRACTITIONERS, Columns
 from service.storage import deliveries, panels
 from service.storage.connection import Connection
@@ -60,10 +61,10 @@ class FoldedPanel:
 
 @dataclass(frozen=True, slots=True)
 class _Later:
-    """What came to count before a delivery although it was received after it, by practitioner.
+    """What came to count before a delivery although it was made after it, by practitioner.
 
-    `replacing` are those covered by a snapshot of the very date, `snapshots` the later times at which one was covered
-    by a snapshot without a doubt about whom it leaves out.
+    `replacing` are those covered by a snapshot of the very date that was received later, `snapshots` the later times at
+    which one was covered by a snapshot without a doubt about whom it leaves out.
     """
 
     replacing: frozenset[str]
@@ -87,7 +88,7 @@ def fold_panels(
     later = _find_later(connection, organization_id, opened)
     replaced = find_replaced(connection, organization_id, opened)
     before = _load_before(connection, organization_id, opened, replaced)
-    gone = _find_gone((known[npi] for npi in _choose_spoken_for(opened, known)), opened.delivery.number, renames)
+    gone = _find_gone((known[npi] for npi in _choose_spoken_for(opened, known)), opened, renames)
     counted = _find_counted(connection, organization_id, opened)
     limit = feed.absences_before_removal
     for npi, said in _cut_by_practitioner(opened, known.keys(), renames, removals_count=removals_count):
@@ -169,17 +170,18 @@ def find_replaced(connection: Connection, organization_id: str, opened: Reading)
 def _find_later(connection: Connection, organization_id: str, opened: Reading) -> _Later:
     replacing: set[str] = set()
     snapshots: dict[str, set[datetime]] = defaultdict(set)
-    for one in deliveries.find_accepted_after(connection, organization_id, opened.feed.id, opened.delivery.number):
-        at = one.as_of_at or one.received_at
+    feed_id, number, at = opened.feed.id, opened.delivery.number, opened.evidence_at
+    for one in deliveries.find_accepted_since(connection, organization_id, feed_id, number, at):
         is_same = opened.is_snapshot and opened.as_of_at is not None and one.as_of_at == opened.as_of_at
+        is_after = is_made_after(Place(one.number, one.as_of_at, one.received_at), opened.place, at)
         is_whole = one.blind_count == 0 and one.mode_signal not in ("delta", "partial")
-        if one.mode != "snapshot" or not one.present_count or not (is_same or (at > opened.evidence_at and is_whole)):
+        if one.mode != "snapshot" or not one.present_count or not (is_same or (is_after and is_whole)):
             continue
         for effect in deliveries.find_effects(connection, organization_id, one.id):
             if is_same:
                 replacing.add(effect.npi)
             else:
-                snapshots[effect.npi].add(at)
+                snapshots[effect.npi].add(one.as_of_at or one.received_at)
     return _Later(frozenset(replacing), snapshots)
 
 
@@ -223,15 +225,16 @@ def load_renames(connection: Connection, organization_id: str, opened: Reading) 
     return pack_renames(resolve_renames(told))
 
 
-def _find_gone(known: Iterable[ClaimPanel], number: int, renames: RenamedCodes) -> NDArray[np.uint64]:
-    """Answer whom deliveries that came after this one have removed by name from every practitioner of the feed.
+def _find_gone(known: Iterable[ClaimPanel], opened: Reading, renames: RenamedCodes) -> NDArray[np.uint64]:
+    """Answer whom newer deliveries than this one have removed by name from every practitioner of the feed.
 
     A removal for all practitioners is written to those whom the feed knows, and not to one who is new in this delivery.
     """
     gone: NDArray[np.uint64] | None = None
     for panel in known:
         claims = rename_claims(panel.columns, renames)
-        named = claims.mbi[claims.ended & (claims.line > 0) & (claims.delivery > number)]
+        newer = (claims.delivery > opened.delivery.number) | (claims.evidence_at > _to_seconds(opened.evidence_at))
+        named = claims.mbi[claims.ended & (claims.line > 0) & newer]
         gone = named if gone is None else np.intersect1d(gone, named)
         if len(gone) == 0:
             break
@@ -295,7 +298,7 @@ def _cut_by_practitioner(
             npi,
             DeliveredColumns(
                 delivery=opened.delivery.number,
-                evidence_at=(opened.evidence_at - _EPOCH) // timedelta(seconds=1),
+                evidence_at=_to_seconds(opened.evidence_at),
                 is_snapshot=opened.is_snapshot,
                 present=present.get(npi, nobody),
                 removed=unite_listed(for_everybody, removed.get(npi, nobody)),
@@ -322,6 +325,10 @@ def _cut_columns(pairs: Columns) -> dict[str | None, Listed]:
         _write_npi(npi): list_once(pairs.mbi[part], pairs.line[part])
         for npi, part in zip(npis[starts].tolist(), parts, strict=True)
     }
+
+
+def _to_seconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(seconds=1)
 
 
 def _write_npi(npi: int) -> str | None:

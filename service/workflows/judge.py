@@ -30,9 +30,8 @@ from service.workflows.departures import list_departures
 from service.workflows.elsewhere import mark_elsewhere
 from service.workflows.fold import build_effect, fold_panels
 from service.workflows.joining import find_joined
-from service.workflows.reading import Reading
+from service.workflows.reading import LAST_NUMBERED, Reading
 
-_LAST_ARRIVED = 50
 DIFFERING = "demographics_differ"
 OF_OTHERS = (NOT_OF_FEED, "provider_is_org")
 """Rows that can be read, and are refused for the practitioner whom they name."""
@@ -134,11 +133,11 @@ def load_history(connection: Connection, organization_id: str, opened: Reading) 
         connection, organization_id, feed_id, before=opened.delivery.number
     )
     numbered = deliveries.find_last_accepted(
-        connection, organization_id, feed_id, n=_LAST_ARRIVED, holding=Holding.SEQUENCE
+        connection, organization_id, feed_id, n=LAST_NUMBERED, holding=Holding.SEQUENCE
     )
     some = deliveries.find_last_accepted(connection, organization_id, feed_id, holding=Holding.PAIRS)
     rosters = deliveries.find_last_accepted(connection, organization_id, feed_id, holding=Holding.ROSTER)
-    arrived = deliveries.find_deliveries(connection, organization_id, feed=feed_id, limit=_LAST_ARRIVED)
+    arrived = deliveries.find_deliveries(connection, organization_id, feed=feed_id, limit=LAST_NUMBERED)
     return History(
         row_counts=[d.data_rows for d in rosters],
         last_as_of_at=dated_at,

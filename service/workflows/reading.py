@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from service.domain.canonical import digest_json
 from service.domain.feeds import FeedSettings, read_feed_settings, write_feed_settings
 from service.domain.identifiers import Environment
+from service.domain.series import Place, find_passed
 from service.rosters.findings import Finding, Findings
 from service.rosters.own_rows import keep_practitioners
 from service.rosters.read import read_roster
 from service.rosters.reading import RosterOptions, RosterReading
 from service.runtime import Runtime
 from service.storage import deliveries, feeds, organizations
-from service.storage.deliveries import Delivery
+from service.storage.connection import Connection
+from service.storage.deliveries import Delivery, Holding
 from service.storage.feeds import Feed
 from service.storage.raw_files import open_raw_file
 from service.storage.sealing import OrganizationKeys
 
 _READ_WITH = ("column_mapping", "header_hash", "encoding", "practitioners")
 """The settings that decide what a file says; the others only say what of it is unusual."""
+LAST_NUMBERED = 50
+"""So many files back a series is followed."""
 TRAILER_MISSING = "trailer_missing"
 """What is said of a batch that ends without the count of its messages, so that part of the file may be lost."""
 
@@ -31,7 +35,9 @@ TRAILER_MISSING = "trailer_missing"
 class Reading:
     """A delivery with its feed, the keys it is sealed with, what its file says, and where another feed said otherwise.
 
-    The conflicts of a delivery that is read for the first time are among the findings of its reading already.
+    `made_before` is the time of the first file that counts and follows this one in the series of the feed although it
+    came in earlier, None in a series that is in order. The conflicts of a delivery that is read for the first time are
+    among the findings of its reading already.
     """
 
     delivery: Delivery
@@ -40,6 +46,7 @@ class Reading:
     keys: OrganizationKeys
     reading: RosterReading
     conflicts: Sequence[Finding] = ()
+    made_before: datetime | None = None
 
     @property
     def is_snapshot(self) -> bool:
@@ -55,7 +62,13 @@ class Reading:
     @property
     def evidence_at(self) -> datetime:
         """From when on what the file says was known to be so."""
-        return self.as_of_at or self.delivery.received_at
+        told_at = self.place.told_at
+        return min(told_at, self.made_before - timedelta(seconds=1)) if self.made_before else told_at
+
+    @property
+    def place(self) -> Place:
+        """What orders the delivery among those of its feed."""
+        return Place(self.delivery.number, self.as_of_at, self.delivery.received_at)
 
     @property
     def sequence(self) -> str | None:
@@ -81,7 +94,11 @@ def open_delivery(rt: Runtime, organization_id: str, delivery_id: str) -> Readin
     settings = read_feed_settings(feed.settings)
     opened = Reading(delivery, feed, settings, keys, RosterReading("unread"))
     with open_raw_file(keys, rt.settings.uploads_dir, delivery.body_path) as path:
-        return replace(opened, reading=read_as_told(path, opened, rt.now().date(), own))
+        opened = replace(opened, reading=read_as_told(path, opened, rt.now().date(), own))
+    if opened.sequence is None:
+        return opened
+    with rt.database.read() as connection:
+        return replace(opened, made_before=_find_made_before(connection, organization_id, opened))
 
 
 def read_as_told(path: Path, opened: Reading, today: date, organization_npi: str | None = None) -> RosterReading:
@@ -101,6 +118,24 @@ def read_as_told(path: Path, opened: Reading, today: date, organization_npi: str
         organization_npi=organization_npi,
     )
     return _add_circumstances(opened.delivery, settings, read_roster(path, options))
+
+
+def _find_made_before(connection: Connection, organization_id: str, opened: Reading) -> datetime | None:
+    """Answer the time of the first file that counts, came in before, and follows this one in the series (feeds 7.3).
+
+    Where both say when they were made, that decides. Later files of the series came in later, and tell so themselves.
+    """
+    numbered = deliveries.find_last_accepted(
+        connection,
+        organization_id,
+        opened.feed.id,
+        n=LAST_NUMBERED,
+        holding=Holding.SEQUENCE,
+        before=opened.delivery.number,
+    )
+    passed = set(find_passed(opened.sequence, [one.sequence for one in numbered if one.sequence]))
+    following = [one for one in numbered if one.sequence in passed and not (one.as_of_at and opened.as_of_at)]
+    return min((Place(one.number, one.as_of_at, one.received_at).told_at for one in following), default=None)
 
 
 def digest_settings(feed: Feed) -> str:

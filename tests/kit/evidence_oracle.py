@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 FRESH = timedelta(days=35)
@@ -16,16 +16,25 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Accepted:
-    """A file that counts: from when its evidence is, whom it lists, and whom it removes by name."""
+    """A file that counts: from when its evidence is, whom it lists, and whom it removes by name.
+
+    `whole` are the practitioners of whom it is a whole roster, without a doubt about whom it leaves out.
+    """
 
     serial: int
     evidence_at: datetime
     pairs: frozenset[Pair]
     feed: str = ""
     removed: frozenset[Pair] = frozenset()
+    whole: frozenset[str] = frozenset()
 
     def is_later(self, other: Accepted) -> bool:
         return (self.evidence_at, self.serial) > (other.evidence_at, other.serial)
+
+    def without(self, npis: Set[str]) -> Accepted:
+        """The same with nothing said about these practitioners."""
+        pairs = frozenset(pair for pair in self.pairs if pair[0] not in npis)
+        return replace(self, pairs=pairs, whole=self.whole - npis)
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class Oracle:
 
     group: Limits
     organization: Limits
+    absences: int = 2
     accepted: list[Accepted] = field(default_factory=list)
     renamed: set[tuple[str, str]] = field(default_factory=set)
     owned: set[Pair] = field(default_factory=set)
@@ -75,6 +85,9 @@ class Oracle:
         listing = [(a, name) for a in support for name in names if (npi, name) in a.pairs]
         assert listing, "attested without evidence"
         assert not all(self._is_removed_since(a, npi, name) for a, name in listing), "attested although removed"
+        dropped = [(a, name) for a, name in listing if self._is_dropped_since(a, npi, names)]
+        assert len(dropped) < len(listing), "attested although newer rosters left the patient out before"
+        self.reached["listed by a late file alone"] += bool(dropped)
         self.reached["attested"] += 1
         self.reached["attested under a new number"] += not any(pair in a.pairs for a in support)
 
@@ -91,6 +104,14 @@ class Oracle:
         removed = {number for number in twins | {name} for a in since if (npi, number) in a.removed}
         self.reached["removed under another number"] += bool(removed - {name})
         return bool(removed)
+
+    def _is_dropped_since(self, listing: Accepted, npi: str, names: set[str]) -> bool:
+        """Answer whether so many newer rosters counted before the listing did that the patient was let go by then."""
+        before = self.accepted[: self.accepted.index(listing)]
+        newer = [a for a in before if a.feed == listing.feed and a.evidence_at > listing.evidence_at]
+        if any((npi, name) in a.pairs for a in newer for name in names):
+            return False
+        return len({a.evidence_at for a in newer if npi in a.whole}) >= self.absences
 
     def check_removals(self, pairs: Iterable[Pair], active: Counter[str], now: datetime) -> None:
         """Assert that these are ours, and that as many people as it takes let exactly these go.

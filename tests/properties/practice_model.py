@@ -23,12 +23,13 @@ from service.domain.departing import doubt_removals
 from service.domain.expiry import is_evidence_fresh
 from service.domain.feeds import FeedSettings
 from service.domain.guards import Exposure, HeldChanges, hold_changes
-from service.domain.intake import Effect, FileFacts, History, Verdict, judge_delivery
+from service.domain.intake import Effect, FileFacts, Verdict, judge_delivery
 from service.domain.plan import Plan, draw_baselines, fingerprint_plan
 from service.domain.policy import GuardLimits, Policy
 from service.domain.reconcile import Observed, reconcile
 from service.domain.renames import MbiChange, Numbers, find_mistaken, resolve_renames
 from service.domain.roster import Claim, DeliveredPanel, Panel, build_panel, fold_delivery, fold_redelivery
+from service.domain.series import is_made_after
 from tests.properties.dpc_model import LASTS, Dpc, Row
 from tests.properties.rosters_by_lot import AGES, LISTED, MBIS, MODES, NOW, NPIS, REMOVED, SPARE, TOLD, Feed, File
 
@@ -137,10 +138,7 @@ class Practice(RuleBasedStateMachine):
     def take(self, file: File) -> None:
         """Judge a file and let it count, wait or be refused."""
         facts = self.gather(file)
-        feed = self.feeds[file.feed]
-        earlier = feed.accepted[::-1]
-        as_of = [one.as_of_at for one in earlier if one.as_of_at]
-        history = History([one.rows for one in earlier[:5]], max(as_of, default=None))
+        history = self.feeds[file.feed].tell_history(file)
         judgement = judge_delivery(facts, history, SETTINGS)
         self.reached[f"file {judgement.verdict.value}"] += 1
         if judgement.verdict is Verdict.ACCEPTED:
@@ -217,7 +215,13 @@ class Practice(RuleBasedStateMachine):
             same = takewhile(lambda one: one.as_of_at == file.as_of_at, reversed(feed.folded))
             ours = {one.serial for one in same}
             self.oracle.accepted = [
-                replace(a, pairs=frozenset(p for p in a.pairs if p[0] not in file.listed)) if a.serial in ours else a
+                replace(
+                    a,
+                    pairs=frozenset(p for p in a.pairs if p[0] not in file.listed),
+                    whole=a.whole - file.listed.keys(),
+                )
+                if a.serial in ours
+                else a
                 for a in self.oracle.accepted
             ]
         feed.claims.update(folded)
@@ -227,7 +231,9 @@ class Practice(RuleBasedStateMachine):
         pairs = frozenset((npi, mbi) for npi, mbis in file.listed.items() for mbi in mbis)
         counts = removals_count and not file.protected
         removed = frozenset((npi, mbi) for npi, mbis in file.removed.items() for mbi in mbis if counts)
-        self.oracle.accepted.append(Accepted(file.serial, file.evidence_at, pairs, file.feed, removed))
+        is_whole = MODES[file.feed] == "snapshot" and counts and not file.blind
+        whole = frozenset(file.listed if is_whole else ())
+        self.oracle.accepted.append(Accepted(file.serial, file.evidence_at, pairs, file.feed, removed, whole))
 
     def fold_one(self, file: File, npi: str, *, removals_count: bool) -> tuple[Claim, ...]:
         feed = self.feeds[file.feed]
@@ -240,10 +246,18 @@ class Practice(RuleBasedStateMachine):
             dict.fromkeys(file.removed.get(npi, ()), 99),
             file.protected,
             removals_count,
+            missed_by=self.count_missed(file, npi),
         )
         if self.is_replacing(file):
             return fold_redelivery(known, feed.before.get(npi, ()), delivered, ABSENCES, resolve_renames(self.told))
         return fold_delivery(known, delivered, ABSENCES, resolve_renames(self.told))
+
+    def count_missed(self, file: File, npi: str) -> int:
+        """Count the rosters without a doubt that came to count before a file, although they were made after it."""
+        if MODES[file.feed] != "snapshot":
+            return 0
+        others = [one for one in self.feeds[file.feed].accepted if one is not file and npi in one.npis]
+        return len({one.evidence_at for one in others if not one.blind and is_made_after(one.place, file.place)})
 
     def is_replacing(self, file: File) -> bool:
         folded = self.feeds[file.feed].folded

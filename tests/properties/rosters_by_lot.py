@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from service.domain.intake import History
 from service.domain.roster import Claim
+from service.domain.series import Place
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 MBIS = [f"1S00E00AA{n:02d}" for n in range(12)]
@@ -37,6 +39,10 @@ class File:
         return self.as_of_at or self.received_at
 
     @property
+    def place(self) -> Place:
+        return Place(self.serial, self.as_of_at, self.received_at)
+
+    @property
     def rows(self) -> int:
         return sum(map(len, self.listed.values()))
 
@@ -56,6 +62,13 @@ class Feed:
     accepted: list[File] = field(default_factory=list)
     folded: list[File] = field(default_factory=list)
     before: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
+
+    def tell_history(self, file: File) -> History:
+        """What the guards compare a file with."""
+        as_of = [one.as_of_at for one in self.accepted if one.as_of_at]
+        undated = [one.received_at for one in self.accepted if not one.as_of_at and one.serial < file.serial]
+        rows = [one.rows for one in self.accepted[:-6:-1]]
+        return History(rows, max(as_of, default=None), last_undated_at=max(undated, default=None))
 
 
 MOST = st.one_of(

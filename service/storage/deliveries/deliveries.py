@@ -89,8 +89,8 @@ class Holding(Enum):
 _HAS_PAIRS = (deliveries.c.present_count > 0) | (deliveries.c.remove_count > 0)
 _HOLDING: dict[Holding, ColumnElement[bool]] = {
     Holding.PAIRS: _HAS_PAIRS,
-    Holding.SEQUENCE: deliveries.c.sequence.is_not(None),
     Holding.ROSTER: (deliveries.c.mode == "snapshot") & (deliveries.c.present_count > 0),
+    Holding.SEQUENCE: deliveries.c.sequence.is_not(None),
 }
 _FIXED = ("id", "number", "feed_id", "state", "sha256", "size", "received_at", "received_by")
 
@@ -192,14 +192,24 @@ def find_by_number(connection: Connection, organization_id: str, number: int) ->
 
 
 def find_last_accepted(
-    connection: Connection, organization_id: str, feed_id: str, *, n: int = 5, holding: Holding | None = None
+    connection: Connection,
+    organization_id: str,
+    feed_id: str,
+    *,
+    n: int = 5,
+    holding: Holding | None = None,
+    before: int | None = None,
 ) -> list[Delivery]:
     """Answer the last deliveries of a feed whose evidence counts or counted (superseded), newest first.
 
-    `holding` chooses those of one kind, however many others came between them.
+    `holding` chooses those of one kind, however many others came between them, `before` those with a lower number.
     """
-    chosen = () if holding is None else (_HOLDING[holding],)
-    return _find_newest(connection, n, *_counting(organization_id, feed_id), *chosen)
+    where = [*_counting(organization_id, feed_id)]
+    if holding is not None:
+        where.append(_HOLDING[holding])
+    if before is not None:
+        where.append(deliveries.c.number < before)
+    return _find_newest(connection, n, *where)
 
 
 def find_newest_times(
@@ -229,14 +239,20 @@ def find_last_folded(connection: Connection, organization_id: str, feed_id: str,
     )
 
 
-def find_accepted_after(connection: Connection, organization_id: str, feed_id: str, number: int) -> list[Delivery]:
-    """Answer every delivery of a feed that came in after another one and counts or counted, newest first."""
+def find_accepted_since(
+    connection: Connection, organization_id: str, feed_id: str, number: int, at: datetime
+) -> list[Delivery]:
+    """Answer every delivery of a feed that counts or counted and came in after another one, or tells of a later time.
+
+    The newest come first. `number` is that of the other one, `at` the time of which it tells.
+    """
+    told_at = func.coalesce(deliveries.c.as_of_at, deliveries.c.received_at, type_=UtcDatetime)
     return find_values(
         connection,
         deliveries,
         Delivery,
         *_counting(organization_id, feed_id),
-        deliveries.c.number > number,
+        (deliveries.c.number > number) | ((deliveries.c.number < number) & (told_at > at)),
         order_by=[deliveries.c.number.desc()],
     )
 
