@@ -167,7 +167,7 @@ def test_a_correction_that_was_wrong_itself_is_corrected(told: Practice) -> None
 
 
 def test_a_file_sent_again_for_its_date_does_not_bring_the_mistake_back(told: Practice) -> None:
-    as_of_at = told.rt.now() - timedelta(minutes=1)
+    as_of_at = told.rt.now()
     send_dated(told, OF_ADA, as_of_at)
     tell_wrongly(told)
     send_dated(told, OF_ADA, as_of_at)
