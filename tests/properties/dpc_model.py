@@ -109,3 +109,7 @@ class Dpc:
                 for patient_id, row in self.rosters[npi].items()
             ),
         )
+
+
+def list_pairs(changes: object) -> frozenset[tuple[str, str]]:
+    return frozenset((c.npi or "", p.mbi) for c in changes for p in c.patients)  # type: ignore[attr-defined]

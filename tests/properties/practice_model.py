@@ -30,7 +30,7 @@ from service.domain.reconcile import Observed, reconcile
 from service.domain.renames import MbiChange, Numbers, find_mistaken, resolve_renames
 from service.domain.roster import Claim, DeliveredPanel, Panel, build_panel, fold_delivery, fold_redelivery
 from service.domain.series import is_made_after
-from tests.properties.dpc_model import LASTS, Dpc, Row
+from tests.properties.dpc_model import LASTS, Dpc, Row, list_pairs
 from tests.properties.rosters_by_lot import AGES, LISTED, MBIS, MODES, NOW, NPIS, REMOVED, SPARE, TOLD, Feed, File
 
 GUARDS = GuardLimits(
@@ -212,8 +212,7 @@ class Practice(RuleBasedStateMachine):
             feed.before = feed.before if feed.folded[-1:] == [file] else dict(feed.claims)
         elif removals_count:  # the file that is replaced is as if it had never been
             self.reached["file replaced"] += 1
-            same = takewhile(lambda one: one.as_of_at == file.as_of_at, reversed(feed.folded))
-            ours = {one.serial for one in same}
+            ours = {one.serial for one in takewhile(lambda one: one.as_of_at == file.as_of_at, reversed(feed.folded))}
             self.oracle.accepted = [
                 replace(
                     a,
@@ -228,12 +227,10 @@ class Practice(RuleBasedStateMachine):
         if file not in feed.accepted:
             feed.accepted.append(file)
         feed.folded = [*(one for one in feed.folded if one is not file), file]
-        pairs = frozenset((npi, mbi) for npi, mbis in file.listed.items() for mbi in mbis)
         counts = removals_count and not file.protected
         removed = frozenset((npi, mbi) for npi, mbis in file.removed.items() for mbi in mbis if counts)
-        is_whole = MODES[file.feed] == "snapshot" and counts and not file.blind
-        whole = frozenset(file.listed if is_whole else ())
-        self.oracle.accepted.append(Accepted(file.serial, file.evidence_at, pairs, file.feed, removed, whole))
+        whole = frozenset(file.listed if MODES[file.feed] == "snapshot" and counts and not file.blind else ())
+        self.oracle.accepted.append(Accepted(file.serial, file.evidence_at, file.pairs, file.feed, removed, whole))
 
     def fold_one(self, file: File, npi: str, *, removals_count: bool) -> tuple[Claim, ...]:
         feed = self.feeds[file.feed]
@@ -254,10 +251,10 @@ class Practice(RuleBasedStateMachine):
 
     def count_missed(self, file: File, npi: str) -> int:
         """Count the rosters without a doubt that came to count before a file, although they were made after it."""
-        if MODES[file.feed] != "snapshot":
-            return 0
-        others = [one for one in self.feeds[file.feed].accepted if one is not file and npi in one.npis]
-        return len({one.evidence_at for one in others if not one.blind and is_made_after(one.place, file.place)})
+        others = [o for o in self.feeds[file.feed].accepted if o is not file and npi in o.npis and not o.blind]
+        return len(
+            {o.evidence_at for o in others if MODES[o.feed] == "snapshot" and is_made_after(o.place, file.place)}
+        )
 
     def is_replacing(self, file: File) -> bool:
         folded = self.feeds[file.feed].folded
@@ -399,7 +396,3 @@ class Practice(RuleBasedStateMachine):
 
 def count_active(observed: Observed, now: datetime) -> Counter[str]:
     return Counter({npi: sum(is_active(a, now) for a in g.attributions) for npi, g in observed.groups.items()})
-
-
-def list_pairs(changes: object) -> frozenset[tuple[str, str]]:
-    return frozenset((c.npi or "", p.mbi) for c in changes for p in c.patients)  # type: ignore[attr-defined]

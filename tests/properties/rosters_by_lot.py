@@ -43,6 +43,10 @@ class File:
         return Place(self.serial, self.as_of_at, self.received_at)
 
     @property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        return frozenset((npi, mbi) for npi, mbis in self.listed.items() for mbi in mbis)
+
+    @property
     def rows(self) -> int:
         return sum(map(len, self.listed.values()))
 
