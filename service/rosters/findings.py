@@ -15,6 +15,8 @@ from service.rosters.limits import (
     MAX_COLUMNS,
     MAX_EXPANDED_BYTES,
     MAX_FIELD,
+    MAX_JSON_DEPTH,
+    MAX_JSON_VALUES,
     MAX_LINE_BYTES,
     MAX_ROWS,
 )
@@ -96,7 +98,8 @@ FILE_SENTENCES: dict[str, str] = {
     "too_large": (
         f"The file or a part of it is larger than any roster needs: more than {MAX_ROWS:,} rows, "
         f"{MAX_COLUMNS:,} columns, {MAX_FIELD:,} characters in a cell, {MAX_LINE_BYTES:,} bytes in a line, "
-        f"{MAX_EXPANDED_BYTES >> 20} MiB unpacked, or {FREE_SHEET_LINES:,} mostly blank lines of a workbook; "
+        f"{MAX_EXPANDED_BYTES >> 20} MiB unpacked, {MAX_JSON_VALUES:,} values of JSON that are read (fewer where they "
+        f"name nothing) in {MAX_JSON_DEPTH} levels, or {FREE_SHEET_LINES:,} mostly blank lines of a workbook; "
         "check the export."
     ),
     "unsupported_format_x12": "X12 files are not read; export the roster as CSV.",

@@ -54,8 +54,11 @@ MAX_JSON_SHAPE_KEYS = 200_000
 MAX_NUMBER_DIGITS = 32
 MAX_TOKEN_BYTES = 2 << 20
 """Bytes of JSON without a quotation mark: longer ones are a text or a number that no roster holds."""
-MAX_JSON_NODES = 3_000_000
+MAX_JSON_VALUES = 4_500_000
 """Values of one JSON input that are kept at a time."""
+FREE_JSON_VALUES = 250_000
+MIN_BYTES_PER_VALUE = 8
+"""Bytes of JSON for each value that is kept above that: resources name their elements, `{},{},` names nothing."""
 MAX_COUNT = 2**31 - 1
 """The largest count of rows that is kept; whoever states more is wrong either way."""
 

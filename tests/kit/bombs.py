@@ -101,6 +101,18 @@ def build_rows_of_keys() -> bytes:
     return b"[" + b",".join(rows) + b"]"
 
 
+def build_fat_members() -> bytes:
+    """Members that refer to their patient with a thousand values each."""
+    fat = b'{"entity":{"reference":[' + b"{}," * 999 + b"{}]}},"
+    return b'{"resourceType":"Group","member":[' + fat * 15_000
+
+
+def build_fat_resources() -> bytes:
+    """Patients of whose values many could be numbers."""
+    fat = b'{"resourceType":"Patient","identifier":[' + b"{}," * 999 + b"{}]}\n"
+    return fat * 15_000
+
+
 BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "nested zip": (build_nested_zip, "unsupported_format_zip"),
     "gzip of zeros": (lambda: b"".join(iter_zeros(1_024 * MIB)), "too_large"),
@@ -179,6 +191,12 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "keys that are read over": (lambda: build_keys(b'{"resourceType":"Patient","x":{', b"}}"), "too_large"),
     "rows of ever other keys": (build_rows_of_keys, "too_large"),
     "values without end": (lambda: b'{"resourceType":"Bundle","total":[' + b"0," * (30 * MIB), "too_large"),
+    "entries of nothing": (lambda: b'{"resourceType":"Bundle","entry":[' + b"{}," * (20 * MIB), "too_large"),
+    "entries of little": (lambda: b'{"resourceType":"Bundle","entry":[' + b'{"id":0},' * (7 * MIB), "too_large"),
+    "identifiers of nothing": (lambda: b'{"resourceType":"Patient","identifier":[' + b"[]," * (20 * MIB), "too_large"),
+    "members of many values": (build_fat_members, "too_large"),
+    "resources of many values": (build_fat_resources, "too_large"),
+    "documents of nothing": (lambda: b"{}\n" * 900_000, "too_large"),
     "utf-16 of one line": (lambda: b"\xff\xfe" + "\u4e00".encode("utf-16-le") * (30 * MIB), "too_large"),
     "utf-16 of lines": (lambda: b"\xff\xfe" + "a,b\n".encode("utf-16-le") * (7 * MIB), "header_unrecognised"),
     "windows-1252 of lines": (lambda: b"x,y\n" + b"\xe9\n" * (30 * MIB), "header_unrecognised"),

@@ -13,18 +13,18 @@ import ijson
 
 from service.rosters.encoding import Undecodable
 from service.rosters.limits import (
+    FREE_JSON_VALUES,
     MAX_JSON_DEPTH,
     MAX_JSON_KEYS,
-    MAX_JSON_NODES,
+    MAX_JSON_VALUES,
     MAX_NUMBER_DIGITS,
     MAX_TOKEN_BYTES,
+    MIN_BYTES_PER_VALUE,
     TooLarge,
 )
 
 ROWS_KEY = "pairs"
 _BLOCK = 1_024
-_SHRUNK_NODES = 10
-"""As how many values an item counts that was reduced to what is needed of it."""
 _TAIL = 64
 _CUT = re.compile(rb"[\s:,\[](?:t|tr|tru|f|fa|fal|fals|n|nu|nul|-|-?[0-9]+\.|-?[0-9.]+[eE][+-]?)$")
 _LARGEST = 10**MAX_NUMBER_DIGITS
@@ -42,21 +42,26 @@ class NotJson(Exception):
 class Plan:
     """What is kept of the trees.
 
-    `keys` are the names that are kept, `take_row` gets every item of a list of pairs in place of the tree, and
-    `shrink` says what items of a list under a name are reduced to.
+    `keys` are the names that are kept, `take_row` gets every item of a list of pairs in place of the tree, `keep_item`
+    says what is kept of the items of a list under a name, `keep_resource` what of a resource, None for all of it; both
+    with the number of values that are left.
     """
 
     keys: Mapping[str, str]
     take_row: Callable[[Any], None]
-    shrink: Mapping[str, Callable[[Any], Any]]
+    keep_item: Mapping[str, Callable[[Any], tuple[Any, int]]]
+    keep_resource: Callable[[dict[str, Any]], tuple[Any, int] | None]
 
 
 class _Frame:
     """An object or array that is being read: `value` is None where it is only checked."""
 
-    __slots__ = ("key", "names", "take", "value", "whole")
+    __slots__ = ("before", "key", "names", "take", "value", "whole")
 
-    def __init__(self, value: dict[str, Any] | list[Any] | None, names: set[str] | None, whole: bool) -> None:
+    def __init__(
+        self, value: dict[str, Any] | list[Any] | None, names: set[str] | None, *, whole: bool, before: int
+    ) -> None:
+        self.before = before
         self.value = value
         self.names = names
         self.whole = whole
@@ -83,7 +88,9 @@ class TreeReader:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._stack: list[_Frame] = []
-        self._nodes = 0
+        self._values = 0
+        self._allowed = FREE_JSON_VALUES
+        self._count_bytes: Callable[[], int] = lambda: 0
 
     @property
     def unfinished(self) -> Any:
@@ -93,6 +100,7 @@ class TreeReader:
     def iter_documents(self, stream: BinaryIO) -> Iterator[Any]:
         """Yields each top-level value; raises NotJson, TooLarge and Undecodable."""
         checked = _CheckedStream(stream)
+        self._count_bytes = lambda: checked.size
         events = ijson.basic_parse(checked, multiple_values=True)
         try:
             yield from self._build(events)
@@ -115,19 +123,33 @@ class TreeReader:
                     frame = self._stack.pop()
                     if frame.value is None:
                         continue
-                    token = frame.value
+                    token = self._close(frame)
                 elif event == "number":
                     _check_number(token)
                 if not self._stack:
+                    self._count()
                     yield token
                 elif self._stack[-1].keeps():
-                    self._add(token)
+                    self._count()
+                    self._stack[-1].add(token)
 
-    def _add(self, token: Any) -> None:
-        self._nodes += 1
-        if self._nodes > MAX_JSON_NODES:
-            raise TooLarge
-        self._stack[-1].add(token)
+    def _count(self) -> None:
+        """Counts one more value that is kept; raises TooLarge where there are more than what was read can mean."""
+        self._values += 1
+        if self._values > self._allowed:
+            self._allowed = min(MAX_JSON_VALUES, max(FREE_JSON_VALUES, self._count_bytes() // MIN_BYTES_PER_VALUE))
+            if self._values > self._allowed:
+                raise TooLarge
+
+    def _close(self, frame: _Frame) -> Any:
+        """Answers what is kept of an object or array that is complete."""
+        value = frame.value
+        if isinstance(value, dict) and not frame.whole and "resourceType" in value:
+            kept = self._plan.keep_resource(value)
+            if kept is not None:
+                self._values = frame.before + kept[1] - 1  # itself is counted where it is added
+                return kept[0]
+        return value
 
     def _take_key(self, name: str) -> None:
         frame = self._stack[-1]
@@ -146,7 +168,7 @@ class TreeReader:
         kept = parent is None or parent.keeps()
         whole = parent is not None and (parent.whole or parent.take == self._take_row)
         value: dict[str, Any] | list[Any] | None = ({} if is_map else []) if kept else None
-        frame = _Frame(value, set() if is_map else None, whole)
+        frame = _Frame(value, set() if is_map else None, whole=whole, before=self._values)
         if kept and not is_map and not whole:
             frame.take = self._find_taker(parent, frame)
         self._stack.append(frame)
@@ -155,20 +177,23 @@ class TreeReader:
         """Answers where the items of a new array go, None where they stay in it."""
         if parent is None or (len(self._stack) == 1 and parent.key == ROWS_KEY):
             return self._take_row
-        shrink = self._plan.shrink.get(parent.key or "")
-        kept = frame.value
-        if shrink is None or not isinstance(kept, list):
+        keep = self._plan.keep_item.get(parent.key or "")
+        items = frame.value
+        if keep is None or not isinstance(items, list):
             return None
-        before = self._nodes
+        before = self._values
 
         def take(item: Any) -> None:
-            kept.append(shrink(item))
-            self._nodes = before + len(kept) * _SHRUNK_NODES
+            nonlocal before
+            kept, count = keep(item)
+            items.append(kept)
+            before += count
+            self._values = before
 
         return take
 
     def _take_row(self, item: Any) -> None:
-        self._nodes = 0
+        self._values = 0
         self._plan.take_row(item)
 
 
@@ -180,10 +205,12 @@ class _CheckedStream:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._run = 0
         self._tail = b""
+        self.size = 0
 
     def read(self, size: int = -1) -> bytes:
         """Answers the next bytes; raises Undecodable and TooLarge."""
         piece = self._stream.read(size)
+        self.size += len(piece)
         self._tail = (self._tail + piece)[-_TAIL:]
         try:
             self._decoder.decode(piece, final=not piece)

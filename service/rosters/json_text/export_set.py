@@ -11,11 +11,11 @@ from typing import Any
 from service.rosters.encoding import Undecodable, open_source
 from service.rosters.fhir.entries import add_counts, find_weakest
 from service.rosters.fhir.reader import Documents, build_fhir_reading
-from service.rosters.json_text.documents import NotJson, Plan
+from service.rosters.json_text.documents import NotJson
 from service.rosters.json_text.joined_set import MANIFEST, JoinedSet, WrongSize, find_joined_set
 from service.rosters.json_text.manifests import Manifest, Output, build_manifest, load_manifest
 from service.rosters.json_text.parts import Part, find_file, find_part
-from service.rosters.json_text.reader import KEYS, SHRINK, collect_documents, number_documents
+from service.rosters.json_text.reader import build_plan, collect_documents, number_documents
 from service.rosters.limits import MAX_EXPANDED_BYTES, TooLarge
 from service.rosters.positions import choose_file_name
 from service.rosters.reading import RosterOptions, RosterReading
@@ -157,7 +157,7 @@ def _read_part(part: Part) -> list[Any]:
     documents: list[Any] = []
     with part.open() as stream:
         if part.size:
-            collect_documents(stream, Plan(KEYS, _refuse_row, SHRINK), documents)
+            collect_documents(stream, build_plan(_refuse_row), documents)
     if not all(isinstance(one, dict) and "resourceType" in one for one in documents):
         raise NotJson
     return documents

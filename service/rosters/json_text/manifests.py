@@ -58,7 +58,7 @@ def load_manifest(stream: BinaryIO) -> dict[str, Any]:
 
     Raises NotJson, TooLarge and Undecodable.
     """
-    found = list(TreeReader(Plan(_KEYS, lambda _: None, {})).iter_documents(stream))
+    found = list(TreeReader(Plan(_KEYS, lambda _: None, {}, lambda _: None)).iter_documents(stream))
     return found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
 
 

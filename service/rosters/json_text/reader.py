@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from service.rosters.encoding import Source, Undecodable, open_source
-from service.rosters.fhir.members import shrink_member
 from service.rosters.fhir.reader import FHIR_KEYS, build_fhir_reading
 from service.rosters.json_text.documents import NotJson, Plan, TreeReader
+from service.rosters.json_text.needed import keep_member, keep_resource
 from service.rosters.json_text.pairs import ENVELOPE_KEYS, PairRows, build_pair_reading
 from service.rosters.limits import MAX_ROWS, TooLarge
 from service.rosters.reading import RosterOptions, RosterReading
 
 KEYS = {name: name for name in (*FHIR_KEYS, *ENVELOPE_KEYS)}
-SHRINK = {"member": shrink_member}
+
+
+def build_plan(take_row: Callable[[Any], None]) -> Plan:
+    """Answers what is kept of FHIR resources and of the envelope of pairs."""
+    return Plan(KEYS, take_row, {"member": keep_member}, keep_resource)
 
 
 def read_json(path: Path, options: RosterOptions) -> RosterReading:
@@ -30,7 +34,7 @@ def read_json(path: Path, options: RosterOptions) -> RosterReading:
         if source.text is not None:  # JSON is UTF-8 (RFC 8259, 8.1)
             raise Undecodable
         with source.open() as stream:
-            collect_documents(stream, Plan(KEYS, rows.take, SHRINK), documents)
+            collect_documents(stream, build_plan(rows.take), documents)
         return _build_reading(documents, rows, source, named)
     except Undecodable:
         error = "encoding_undecodable"
