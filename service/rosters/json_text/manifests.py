@@ -19,9 +19,8 @@ SIZE = "followingBytes"
 """What a listed file has in the manifest of a joined set: how many of the bytes behind the manifest are its own."""
 MOST_FILES = 5_000
 """Files of one export: each of them is opened."""
-_KEYS = {
-    name: name for name in ("output", "url", "type", "count", "error", "deleted", "request", "transactionTime", SIZE)
-}
+_ELEMENTS = f"output url type count error deleted link relation request transactionTime {SIZE}"
+_KEYS = {name: name for name in _ELEMENTS.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,14 @@ def _build_output(item: Mapping[str, Any]) -> Output:
 def _iter_signals(content: dict[str, Any]) -> Iterator[str]:
     if "_since" in str(content.get("request")) or content.get("deleted"):
         yield "delta"
-    if content.get("error"):
+    if content.get("error") or any(_is_next(link) for link in list_objects(content, "link")):
         yield "partial"
+
+
+def _is_next(link: Mapping[str, Any]) -> bool:
+    """Answers whether a link leads to the rest of the manifest."""
+    relation = link.get("relation")
+    return isinstance(relation, str) and relation.strip().lower() == "next"
 
 
 def _find_name(url: object) -> str:

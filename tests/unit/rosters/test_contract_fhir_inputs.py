@@ -252,6 +252,10 @@ MANIFESTS: dict[str, tuple[Json | None, str]] = {
     "count above": (state({**FILES, "Patient": [{}] * 3}), "partial"),
     "count below": (state({**FILES, "Patient": [{}]}), "partial"),
     "file missing": (state(output=LOST), "partial"),
+    "next page": (state(link=[{"relation": "next", "url": BASE + "manifest/2"}]), "partial"),
+    "next page in other letters": (state(link={"relation": " Next ", "url": BASE + "manifest/2"}), "partial"),
+    "other links": (state(link=[{"relation": "self", "url": "x"}, {"relation": ["next"]}, {}, "next"]), "snapshot"),
+    "next page of a delta": (state(link=[{"relation": "next"}], deleted=[{"url": "x"}]), "delta"),
     "error in a delta": (state(error=[{"url": "x"}], deleted=[{"url": "x"}]), "delta"),
     "no manifest": (None, "none"),
 }

@@ -56,6 +56,7 @@ SIGNALS: dict[str, tuple[Json, str]] = {
     "since": ({"request": f"{BASE}$export?_since=2021-01-01"}, "delta"),
     "deleted": ({"deleted": [{"url": "x"}]}, "delta"),
     "error": ({"error": [{"url": "x"}]}, "partial"),
+    "next page": ({"link": [{"relation": "NEXT", "url": f"{BASE}manifest/2"}]}, "partial"),
     "no counts": ({"output": [{"type": name[:-7], "url": name} for name in FILES]}, "partial"),
     "a count too many": ({"output": [*build_manifest(FILES)["output"], {"type": "Patient", "count": 1}]}, "partial"),
     "a file too many": ({"output": build_manifest(FILES)["output"][:2]}, "partial"),
