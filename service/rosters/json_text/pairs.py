@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from service.rosters.delimited.rows import TableRows
 from service.rosters.delimited.table import PAIR_HEADER, Layout
 from service.rosters.headings import PAIR_ROLES, READ_ROLES, place_roles
 from service.rosters.json_text.times import read_time
-from service.rosters.limits import MAX_FIELD, MAX_JSON_SHAPE_KEYS, TooLarge
+from service.rosters.limits import MAX_COUNT, MAX_FIELD, MAX_JSON_SHAPE_KEYS, TooLarge
 from service.rosters.reading import Columns, RosterOptions, RosterReading
 
 MODES = ("snapshot", "delta")
@@ -140,8 +141,8 @@ def build_pair_reading(document: Any, rows: PairRows, options: RosterOptions) ->
         return replace(blank, file_error="ambiguous_columns")
     if rows.count and not rows.names_mbi:
         return replace(blank, file_error="header_unrecognised")
-    count = envelope.get("count", rows.count)
-    if not isinstance(count, int) or isinstance(count, bool):
+    count = _find_count(envelope.get("count", rows.count))
+    if count is None:
         return replace(blank, file_error="count_mismatch")
     counts = ((count,),) if "count" in envelope else ()
     reading = build_table_reading(rows.build_table(counts), _LAYOUT, blank, options)
@@ -164,6 +165,13 @@ def _read_envelope(envelope: Mapping[str, Any], rows: PairRows, blank: RosterRea
         as_of_at=None if as_of is None else read_time(as_of),
         sequence=None if sequence is None else str(sequence),
     )
+
+
+def _find_count(value: object) -> int | None:
+    """Answers a whole number, which some programs write with a point (1.0), None for anything else."""
+    if isinstance(value, Decimal) and abs(value) <= MAX_COUNT and value == int(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _may_be_kept(sequence: str) -> bool:

@@ -133,6 +133,11 @@ ENVELOPES: dict[str, tuple[Any, dict[str, Any]]] = {
     "pairs that are none": ({"pairs": {A: N}}, expect(file_error="unsupported_format_json")),
     "fewer than counted": (wrap([A, N], mode="snapshot", count=2), expect("snapshot", file_error="count_mismatch")),
     "more than counted": (wrap([A, N], [B, N], mode="delta", count=1), expect("delta", file_error="count_mismatch")),
+    "count with a point": (wrap([A, N], count=1.0), expect(present=[[A, N]])),
+    "wrong count with a point": (wrap([A, N], count=2.0), expect(file_error="count_mismatch")),
+    "count with a fraction": (wrap([A, N], count=1.5), expect(file_error="count_mismatch")),
+    "count of no end": (wrap([A, N], count=1e300), expect(file_error="count_mismatch")),
+    "count as a text": (wrap([A, N], count="1"), expect(file_error="count_mismatch")),
     "repeats are counted": (
         wrap([A, N], [A, N], count=2), expect(present=[[A, N]], warnings=[[1, "duplicate_row"]])
     ),
@@ -222,7 +227,14 @@ def test_a_sequence_that_orders_nothing_is_refused(read_text: ReadText, value: A
 
 @pytest.mark.parametrize(
     ("document", "declared"),
-    [([], None), (wrap([A, N]), None), (wrap([A, N], count=1), 1), (wrap(count=0), 0), (wrap([A, N], count=7), 7)],
+    [
+        ([], None),
+        (wrap([A, N]), None),
+        (wrap([A, N], count=1), 1),
+        (wrap([A, N], count=1.0), 1),
+        (wrap(count=0), 0),
+        (wrap([A, N], count=7), 7),
+    ],
 )
 def test_a_count_that_was_checked_is_told(read_text: ReadText, document: Any, declared: int | None) -> None:
     assert read_text(json.dumps(document)).declared_count == declared
