@@ -7,11 +7,15 @@ _FAMILIES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "json": """application/json text/json application/fhir+json application/json+fhir application/ndjson
         application/x-ndjson application/fhir+ndjson application/jsonl application/x-jsonlines""",
-    "hl7v2": "x-application/hl7-v2+er7 application/hl7-v2 application/hl7-v2+er7 application/edi-hl7v2",
+    "hl7v2": """x-application/hl7-v2+er7 application/hl7-v2 application/hl7-v2+er7 application/edi-hl7v2
+        application/hl7v2""",
 }
 _FOREIGN_KINDS = frozenset({"audio", "font", "image", "message", "model", "video"})
 _FOREIGN = frozenset(
     {
+        "application/edi-consent",
+        "application/edi-x12",
+        "application/edifact",
         "application/msword",
         "application/pdf",
         "application/rtf",
@@ -26,6 +30,8 @@ _FOREIGN = frozenset(
         "application/x-zip-compressed",
         "application/xml",
         "application/zip",
+        "text/html",
+        "text/rtf",
         "text/xml",
     }
 )
