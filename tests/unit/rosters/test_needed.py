@@ -30,6 +30,7 @@ from fhir_documents import (
 )
 
 from service.rosters.json_text import documents, reader
+from service.rosters.limits import MAX_JSON_VALUES
 from service.rosters.reading import RosterReading
 
 ReadText = Callable[..., RosterReading]
@@ -106,7 +107,7 @@ def test_a_group_of_more_than_a_hundred_thousand_members_is_within_the_limits(
     read_text: ReadText, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "FREE_JSON_VALUES", 500)
-    monkeypatch.setattr(documents, "MAX_JSON_VALUES", documents.MAX_JSON_VALUES // 100)
+    monkeypatch.setattr(documents, "MAX_JSON_VALUES", MAX_JSON_VALUES // 100)
     members = [member(f"1S00E{n // 100:02d}AA{n % 100:02d}", N) for n in range(3_000)]
     assert len(read_text(json.dumps(group(*members))).present) == 3_000
 
