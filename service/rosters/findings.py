@@ -106,8 +106,14 @@ FILE_SENTENCES: dict[str, str] = {
     "unsupported_format_xlsx": "This Excel workbook is damaged or unusual; save the sheet as CSV UTF-8.",
     "unsupported_format_xls": "Excel workbooks of the old kind are not read; save it as .xlsx or as CSV UTF-8.",
     "unsupported_format_encrypted": "The workbook is protected by a password; save it without one, or as CSV UTF-8.",
-    "unsupported_format_gzip": "The file was compressed twice or is damaged; compress it once, or send it unpacked.",
+    "unsupported_format_gzip": (
+        "The file, or one of an export, is a damaged gzip or was compressed twice; "
+        "compress it once, or send it unpacked."
+    ),
     "unsupported_format_zip": "Archives are not read; send the file unpacked.",
+    "unsupported_format_7z": "7z archives are not read; send the file unpacked, or compressed with gzip.",
+    "unsupported_format_rar": "RAR archives are not read; send the file unpacked, or compressed with gzip.",
+    "unsupported_format_rtf": "RTF documents are not read; export the roster as CSV.",
     "unsupported_format_pdf": "PDF files are not read; export the roster as CSV.",
     "unsupported_format_xml": "XML is not read; send FHIR as JSON, or CSV.",
     "unsupported_format_hl7v2": "These HL7 v2 messages cannot be read; send ADT messages, or CSV.",

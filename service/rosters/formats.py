@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from service.domain.identifiers import Environment
 from service.rosters.delimited.reader import read_delimited
+from service.rosters.delimited.table import find_layout
 from service.rosters.encoding import find_marked_encoding
 from service.rosters.hl7v2.reader import read_hl7v2
 from service.rosters.json_text.export_set import read_export_set
@@ -20,14 +23,22 @@ Reader = Callable[[Path, RosterOptions], RosterReading]
 
 _HEAD = 4_096
 _PIECE = 1 << 20
+_BLANK = b" \t\r\n"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),
     (b"%PDF", "pdf"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
     (b"PK\x05\x06", "zip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
 )
-_X12 = re.compile(r"ISA[^A-Za-z0-9\s]")
+_MARKED = ((b"%PDF-", "pdf"), (b"{\\rtf", "rtf"))
+"""What text editors and mail put a byte order mark or line ends in front of."""
+_X12 = re.compile(r"ISA[^A-Za-z0-9\s]|GS\*[A-Z]{2}\*|ST\*[0-9]{3}\*")
+"""An interchange, or what is left of one without its envelope."""
+_TITLE = re.compile(r"""\[[ \t]*(?!["\[\]{0-9-]|(?:true|false|null)\b)[^\s]""")
+"""A bracket that no JSON begins with."""
 _HL7 = re.compile(r"\x0b?(?:MSH|FHS|BHS)[^A-Za-z0-9\s]{3,6}")
 
 READERS: Mapping[str, Reader] = {
@@ -54,6 +65,10 @@ def find_format(path: Path) -> str:
             return "encrypted" if name == "xls" and _is_encrypted(path) else name
     if head.startswith(b"PK\x03\x04"):
         return "xlsx" if is_workbook(path) else "zip"
+    bare = head.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)
+    for magic, name in _MARKED:
+        if bare.startswith(magic):
+            return name
     if is_joined_set(path):
         return "ndjson"  # asked first: behind a short manifest the bytes of a bad file may look like UTF-16
     return _find_text_format(head)
@@ -68,7 +83,17 @@ def _find_text_format(head: bytes) -> str:
         return "hl7v2"
     if text.startswith("<"):
         return "xml"
-    return "json" if text.startswith(("{", "[")) else "csv"
+    if text.startswith("["):
+        return "csv" if _is_titled_table(text) else "json"
+    return "json" if text.startswith("{") else "csv"
+
+
+def _is_titled_table(text: str) -> bool:
+    """Answers whether headings of a roster stand below a title in brackets."""
+    if not _TITLE.match(text):
+        return False
+    layout = find_layout(text, RosterOptions(Environment.PRODUCTION))
+    return layout is not None and not layout.headerless
 
 
 def _is_encrypted(path: Path) -> bool:

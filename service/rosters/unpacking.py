@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,34 +25,40 @@ class BrokenGzip(Exception):
 @contextmanager
 def inflate_file(path: Path) -> Iterator[Path]:
     """Answers a path to the inflated body that lives as long as the block; raises BrokenGzip and TooLarge."""
+    with path.open("rb") as stream, inflate_pieces(iter(lambda: stream.read(_CHUNK), b"")) as inflated:
+        yield inflated
+
+
+@contextmanager
+def inflate_pieces(pieces: Iterable[bytes]) -> Iterator[Path]:
+    """Answers a path to what pieces of a gzip body hold, as `inflate_file` does."""
     descriptor = os.memfd_create("inflated", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(descriptor), "wb") as out:
-            for piece in iter_inflated(path):
+            for piece in iter_inflated(pieces):
                 out.write(piece)
         yield Path(f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
 
 
-def iter_inflated(path: Path) -> Iterator[bytes]:
+def iter_inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yields the body of all members; what is inflated is counted against what was read for it."""
     inflator = zlib.decompressobj(_GZIP)
     read = inflated = 0
-    with path.open("rb") as stream:
-        while piece := stream.read(_CHUNK):
-            read += len(piece)
-            while piece:
-                if inflator.eof:
-                    piece = piece if piece.strip(b"\0") else b""  # tape blocks are padded with NUL
-                    inflator = zlib.decompressobj(_GZIP) if piece else inflator
-                    continue
-                out, piece = _inflate(inflator, piece)
-                inflated += len(out)
-                consumed = read - len(piece)
-                if inflated > MAX_EXPANDED_BYTES or inflated > max(FREE_EXPANSION, MAX_GZIP_RATIO * consumed):
-                    raise TooLarge
-                yield out
+    for piece in pieces:
+        read += len(piece)
+        while piece:
+            if inflator.eof:
+                piece = piece if piece.strip(b"\0") else b""  # tape blocks are padded with NUL
+                inflator = zlib.decompressobj(_GZIP) if piece else inflator
+                continue
+            out, piece = _inflate(inflator, piece)
+            inflated += len(out)
+            consumed = read - len(piece)
+            if inflated > MAX_EXPANDED_BYTES or inflated > max(FREE_EXPANSION, MAX_GZIP_RATIO * consumed):
+                raise TooLarge
+            yield out
     while not inflator.eof and (out := _inflate(inflator, b"")[0]):
         yield out  # at most a window's rest
     if not inflator.eof:

@@ -14,12 +14,14 @@ from service.rosters.fhir.reader import Documents, build_fhir_reading
 from service.rosters.json_text.documents import NotJson
 from service.rosters.json_text.joined_set import MANIFEST, JoinedSet, WrongSize, find_joined_set
 from service.rosters.json_text.manifests import Manifest, Output, build_manifest, load_manifest
-from service.rosters.json_text.parts import Part, find_file, find_part
+from service.rosters.json_text.parts import PACKED, Part, find_file, find_part
 from service.rosters.json_text.reader import build_plan, collect_documents, number_documents
 from service.rosters.limits import MAX_EXPANDED_BYTES, TooLarge
 from service.rosters.positions import choose_file_name
 from service.rosters.reading import RosterOptions, RosterReading
+from service.rosters.unpacking import BrokenGzip
 
+_FILES = "*.ndjson"
 _BLANK = RosterReading("ndjson", encoding="utf-8")
 
 
@@ -45,6 +47,8 @@ def read_export_set(path: Path, options: RosterOptions) -> RosterReading:
         error = "count_mismatch"
     except NotJson as fault:
         error = "truncated" if fault.is_cut else "unsupported_format_ndjson"
+    except BrokenGzip as fault:
+        error = "truncated" if fault.is_cut else "unsupported_format_gzip"
     return replace(_BLANK, file_error=error)
 
 
@@ -52,7 +56,9 @@ def _read_folder(folder: Path, options: RosterOptions) -> RosterReading:
     """Answers the files that the manifest lists, or all NDJSON files where there is none."""
     path = find_file(folder, MANIFEST)
     if path is None:
-        names = sorted(file.name for file in folder.glob("*.ndjson"))
+        names = sorted(
+            {file.name.removesuffix(PACKED) for ending in ("", PACKED) for file in folder.glob(_FILES + ending)}
+        )
         manifest = Manifest(tuple(map(Output, names)), None)
     else:
         with open_source(path).open() as stream:
@@ -64,15 +70,18 @@ def _read_parts(manifest: Manifest, parts: Sequence[Part], options: RosterOption
     """Answers a set whose files are told apart."""
     if not parts:
         raise NotJson
-    if sum(part.size for part in parts) > MAX_EXPANDED_BYTES:
-        raise TooLarge
+    left = MAX_EXPANDED_BYTES
     counts: Counter[str] = Counter()
     documents: list[tuple[str, Any]] = []
-    for n, part in enumerate(parts, 1):
-        found = _read_part(part)
-        counts[part.name] += len(found)
-        shown = choose_file_name(part.name, f"file-{n}")
-        documents.extend((f"{shown}:{pointer}", document) for pointer, document in _number(part, found))
+    for n, packed in enumerate(parts, 1):
+        with packed.unpack() as part:
+            left -= part.size
+            if left < 0:
+                raise TooLarge
+            found = _read_part(part)
+            counts[part.name] += len(found)
+            shown = choose_file_name(part.name, f"file-{n}")
+            documents.extend((f"{shown}:{pointer}", document) for pointer, document in _number(part, found))
     return _build_reading(manifest, documents, options, is_complete=_is_complete(manifest, counts))
 
 

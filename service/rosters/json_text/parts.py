@@ -5,12 +5,16 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from service.rosters.encoding import Undecodable, find_marked_encoding
+from service.rosters.unpacking import BrokenGzip, inflate_pieces
 
+PACKED = ".gz"
+_GZIP = b"\x1f\x8b"
 _HEAD = 200
 _PIECE = 1 << 16
 _LONGEST_NAME = 255
@@ -36,6 +40,26 @@ class Part:
         skipped = len(codecs.BOM_UTF8) if marked else 0
         return open_pieces(self._iter_bytes(skipped))
 
+    @contextmanager
+    def unpack(self) -> Iterator[Part]:
+        """Answers the part as it is, or what it holds where it is a gzip, for as long as the block lasts.
+
+        Raises BrokenGzip, also for a gzip in the gzip, and TooLarge.
+        """
+        if not self._is_packed():
+            yield self
+            return
+        with inflate_pieces(self.iter_bytes()) as path:
+            inflated = Part(self.name, path, 0, path.stat().st_size)
+            if inflated._is_packed():
+                raise BrokenGzip(is_cut=False)
+            yield inflated
+
+    def _is_packed(self) -> bool:
+        with self.path.open("rb") as stream:
+            stream.seek(self.start)
+            return stream.read(min(len(_GZIP), self.size)) == _GZIP
+
     def iter_bytes(self) -> Iterator[bytes]:
         """Yields the bytes as they are, fewer than `size` where the file has become shorter."""
         return self._iter_bytes(0)
@@ -57,8 +81,8 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def find_part(folder: Path, name: str) -> Part | None:
-    """Answers a file of a folder, whole, if it is there."""
-    file = find_file(folder, name)
+    """Answers a file of a folder, whole, if it is there, be it under its packed name."""
+    file = find_file(folder, name) or find_file(folder, name + PACKED)
     return Part(name, file, 0, file.stat().st_size) if file else None
 
 

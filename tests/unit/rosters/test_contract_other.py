@@ -16,6 +16,8 @@ from readings import build_result
 from workbooks import build_workbook, write_row
 
 from service.domain.identifiers import Environment
+from service.rosters.json_text import export_set
+from service.rosters.json_text.joined_set import open_delivery
 from service.rosters.read import check_roster
 from service.rosters.reading import RosterOptions
 
@@ -80,6 +82,17 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "834 with other delimiters": (b"ISA^00^          ^00^", "x12", "unsupported_format_x12"),
     "271 behind line ends": (b"\r\n\r\nISA*00*          *", "x12", "unsupported_format_x12"),
     "834 in UTF-16": ("ISA*00*          *".encode("utf-16"), "x12", "unsupported_format_x12"),
+    "834 without its envelope": (b"GS*BE*PAYER*RECON*20210805*1431*1*X*005010X220A1~ST*834*0001~", "x12",
+                                 "unsupported_format_x12"),
+    "one transaction of an 834": (b"\nST*834*0001*005010X220A1~BGN*00*1~", "x12", "unsupported_format_x12"),
+    "PDF behind a line end": (b"\n%PDF-1.7\n%\xe2\xe3\xcf\xd3", "pdf", "unsupported_format_pdf"),
+    "PDF behind a mark": (b"\xef\xbb\xbf\r\n %PDF-1.4\n\0\0", "pdf", "unsupported_format_pdf"),
+    "RTF": (b"{\\rtf1\\ansi MBI}", "rtf", "unsupported_format_rtf"),
+    "RTF behind a line end": (b"\r\n{\\rtf1}", "rtf", "unsupported_format_rtf"),
+    "7z": (b"7z\xbc\xaf\x27\x1c\0\x04abc", "7z", "unsupported_format_7z"),
+    "rar": (b"Rar!\x1a\x07\x01\0abc", "rar", "unsupported_format_rar"),
+    "old rar": (b"Rar!\x1a\x07\0abc", "rar", "unsupported_format_rar"),
+    "compressed 7z": (gzip.compress(b"7z\xbc\xaf\x27\x1c\0\x04"), "7z", "unsupported_format_7z"),
     "FHIR as XML": (b'<Group xmlns="http://hl7.org/fhir"/>', "xml", "unsupported_format_xml"),
     "XML": (b"\xef\xbb\xbf<?xml version='1.0'?><x/>", "xml", "unsupported_format_xml"),
     "HTML that is called a workbook": (b"<html><table><tr><td>MBI</td></tr></table>", "xml", "unsupported_format_xml"),
@@ -111,6 +124,33 @@ def test_what_is_not_read_is_refused_by_name(tmp_path: Path, check_text: CheckTe
 
     printed = CliRunner().invoke(cli, ["check", str(tmp_path / "roster.csv"), "--format", "json"])
     assert (json.loads(printed.stdout), printed.exit_code) == (result, 12)
+
+
+TITLED = f"mbi,npi\n{A},{N}\n"
+TITLES: dict[str, tuple[str, str]] = {
+    "brackets": ("[Confidential] roster\n", "csv"),
+    "brackets behind a line end": ("\n[ Page 1 ]\n", "csv"),
+    "small letters": ("[new patients]\n", "csv"),
+    "list of texts": ('["Confidential"]\n', "json"),
+    "list of words": ("[true]\n", "json"),
+    "list of numbers": ("[-1]\n", "json"),
+    "list in a list": ("[[\n", "json"),
+    "list of nothing": ("[]\n", "json"),
+    "bracket alone": ("[\n", "json"),
+    "object": ("{Confidential}\n", "json"),
+    "element": ("<Confidential>\n", "xml"),
+}
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_a_title_in_brackets_is_no_json_where_headings_follow(check_text: CheckText, name: str) -> None:
+    title, found_format = TITLES[name]
+    found = check_text(title + TITLED)
+    assert (found["format"], found["present"]) == (found_format, [[A, N]] if found_format == "csv" else [])
+
+
+def test_a_title_in_brackets_without_headings_stays_json(check_text: CheckText) -> None:
+    assert check_text(f"[Confidential]\n{A},{N}\n" * 3)["file_error"] == "unsupported_format_json"
 
 
 FOLDERS: dict[str, dict[str, bytes]] = {
@@ -148,6 +188,58 @@ def test_a_damaged_file_refuses_the_whole_export(tmp_path: Path, name: str) -> N
         (tmp_path / file).write_bytes(content)
     found = check_roster(tmp_path, RosterOptions(Environment.SANDBOX))
     assert found == build_result(format="ndjson", file_error=error)
+
+
+LINES = json.dumps(GROUP).encode() + b"\n"
+LISTED = b'{"output": [{"url": "Group.ndjson", "count": 1}], "transactionTime": null}'
+PACKED: dict[str, dict[str, bytes]] = {
+    "by its name": {"Group.ndjson.gz": gzip.compress(LINES)},
+    "by its content": {"Group.ndjson": gzip.compress(b"\xef\xbb\xbf" + LINES)},
+    "listed by its name": {"Group.ndjson.gz": gzip.compress(LINES),
+                           "manifest.json": LISTED.replace(b"ndjson", b"ndjson.gz")},
+    "listed without its ending": {"Group.ndjson.gz": gzip.compress(LINES), "manifest.json": LISTED},
+    "beside what it holds": {"Group.ndjson.gz": gzip.compress(LINES), "Group.ndjson": LINES},
+    "an empty one beside it": {"Group.ndjson": LINES, "Patient.ndjson.gz": gzip.compress(b"")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_packed_file_of_an_export_is_read(tmp_path: Path, name: str) -> None:
+    for file, content in PACKED[name].items():
+        (tmp_path / file).write_bytes(content)
+    options = RosterOptions(Environment.SANDBOX)
+    assert check_roster(tmp_path, options) == build_result(format="ndjson", present=[[A, N]])
+    if "manifest.json" in PACKED[name]:
+        with open_delivery(tmp_path) as stream:
+            (tmp_path / "body").write_bytes(stream.read())
+        assert check_roster(tmp_path / "body", options) == build_result(format="ndjson", present=[[A, N]])
+
+
+SPOILED: dict[str, tuple[bytes, str]] = {
+    "cut": (gzip.compress(LINES)[:-9], "truncated"),
+    "damaged": (b"\x1f\x8b no gzip", "unsupported_format_gzip"),
+    "packed twice": (gzip.compress(gzip.compress(LINES)), "unsupported_format_gzip"),
+    "a bomb": (gzip.compress(bytes(4 << 20)), "too_large"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_packed_file_that_cannot_be_unpacked_refuses_the_whole_export(tmp_path: Path, name: str) -> None:
+    content, error = SPOILED[name]
+    (tmp_path / "Group.ndjson").write_bytes(LINES)
+    (tmp_path / "Patient.ndjson.gz").write_bytes(content)
+    found = check_roster(tmp_path, RosterOptions(Environment.SANDBOX))
+    assert found == build_result(format="ndjson", file_error=error)
+
+
+def test_packed_files_of_an_export_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        (tmp_path / f"{n}.ndjson.gz").write_bytes(gzip.compress(LINES))
+    options = RosterOptions(Environment.SANDBOX)
+    monkeypatch.setattr(export_set, "MAX_EXPANDED_BYTES", 3 * len(LINES))
+    assert check_roster(tmp_path, options)["file_error"] is None
+    monkeypatch.setattr(export_set, "MAX_EXPANDED_BYTES", 3 * len(LINES) - 1)
+    assert check_roster(tmp_path, options)["file_error"] == "too_large"
 
 
 @pytest.mark.parametrize("name", [name for name in READ if name != "workbook"])
