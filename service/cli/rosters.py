@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from service.cli.door import Door, end, find_actor
 from service.cli.exit_codes import ExitCode
 from service.cli.options import pass_door, with_format, with_needed_as, with_org, with_reason
 from service.cli.output import print_line, print_record, print_rows
+from service.domain.canonical import read_time
 from service.domain.errors import InvalidInput
 from service.domain.intake import HELD_FILE_ERRORS
 from service.domain.people import Actor
@@ -147,12 +148,11 @@ def _read_time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
+        return read_time(text)
     except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise InvalidInput("--as-of must be a time with its zone.", next_action="Write it as 2026-11-20T06:00:00Z.")
-    return at.astimezone(UTC)
+        raise InvalidInput(
+            "--as-of must be a time with its zone.", next_action="Write it as 2026-11-20T06:00:00Z."
+        ) from None
 
 
 @click.group()

@@ -36,11 +36,14 @@ def write_time(moment: datetime) -> str:
 
 
 def read_time(text: str) -> datetime:
-    """Read an RFC 3339 time with zone; raises ValueError."""
+    """Read an RFC 3339 time with zone, in UTC; raises ValueError, also where UTC has it beyond the calendar."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time must name its zone, for example 2026-01-31T00:00:00Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None
 
 
 def _check(value: Json) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from werkzeug.datastructures import Headers
 
+from service.domain.canonical import read_time
 from service.domain.errors import InvalidInput
 from service.workflows.receive import Upload
 
@@ -113,10 +114,7 @@ def _read_time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        read = datetime.fromisoformat(text)
+        return read_time(text)
     except ValueError:
-        read = None
-    if read is None or read.tzinfo is None:
         sentence = "X-Roster-As-Of must be a time with its zone, for example 2026-01-31T00:00:00Z."
-        raise _wrong_header("X-Roster-As-Of", sentence)
-    return read
+        raise _wrong_header("X-Roster-As-Of", sentence) from None

@@ -176,7 +176,7 @@ def test_what_waits_is_listed_whether_held_or_accepted(lakeside: Any, tmp_path: 
 
 def test_the_time_of_a_file_needs_its_zone_as_over_http(lakeside: Any, tmp_path: Path) -> None:
     path = write_roster(tmp_path / "later.csv", range(19))
-    for wrong in ("2026-11-20T06:00:00", "2026-11-20", "yesterday"):
+    for wrong in ("2026-11-20T06:00:00", "2026-11-20", "yesterday", "0001-01-01T00:00:00+14:00"):
         refused = lakeside.run("receive", str(path), "--org", "lakeside", "--feed", "ehr", "--as-of", wrong, code=2)
         assert "must be a time with its zone" in refused.stderr and "2026-11-20T06:00:00Z" in refused.stderr
     assert len(lakeside.ask("delivery", "list", "--org", "lakeside")) == 1

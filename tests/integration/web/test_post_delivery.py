@@ -78,6 +78,8 @@ def test_a_token_without_the_scope_may_not_send(stage: Stage) -> None:
         {"X-Roster-Mode": "guess"},
         {"X-Roster-As-Of": "yesterday"},
         {"X-Roster-As-Of": "2026-11-20T08:00:00"},
+        {"X-Roster-As-Of": "0001-01-01T00:00:00+14:00"},
+        {"X-Roster-As-Of": "9999-12-31T23:59:59-14:00"},
         {"Content-Digest": "sha-256=:AAAA:"},
         {"Digest": "sha-256=" + base64.b64encode(bytes(32)).decode()},
     ],

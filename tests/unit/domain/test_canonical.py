@@ -103,3 +103,9 @@ def test_a_time_without_a_zone_is_neither_written_nor_read() -> None:
         read_time("2026-03-02T08:30:00")
     with pytest.raises(ValueError, match="Invalid isoformat"):
         read_time("yesterday")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_has_beyond_the_calendar_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="calendar"):
+        read_time(text)
