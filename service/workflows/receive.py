@@ -9,7 +9,7 @@ from service.domain.canonical import write_time
 from service.domain.errors import Conflict, InvalidInput
 from service.domain.patient_numbers import holds_patient_number
 from service.domain.people import Action, Actor, check_may
-from service.rosters.content_types import read_media_type
+from service.rosters.content_types import keep_type, read_media_type
 from service.rosters.names import find_name_signal
 from service.runtime import Runtime
 from service.storage import deliveries, feeds
@@ -174,7 +174,7 @@ def _is_retyped(same: Delivery | None, upload: Upload) -> bool:
     """A file that could not be used for its declared type alone is news when it comes with another one."""
     if same is None or same.file_error != MISTYPED:
         return False
-    return read_media_type(same.content_type) != read_media_type(upload.content_type)
+    return read_media_type(same.content_type) != read_media_type(keep_type(upload.content_type))
 
 
 def _free_names(connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload) -> None:
@@ -219,7 +219,7 @@ def _record_delivery(
             feed_id=feed_id,
             sha256=stored.sha256,
             size=stored.size,
-            content_type=upload.content_type or "",
+            content_type=keep_type(upload.content_type),
             mode=upload.mode,
             mode_signal=find_name_signal(upload.filename),
             as_of_at=upload.as_of_at,

@@ -10,7 +10,7 @@ from practice import ADA, FRED, VERA, Practice, build_person, write_roster
 
 from service.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound, UnreadableFile
 from service.domain.people import Role
-from service.storage import raw_files
+from service.storage import deliveries, raw_files
 from service.workflows.deliveries import find_deliveries
 from service.workflows.overview import show_overview
 from service.workflows.prove import find_ledger_entries
@@ -42,6 +42,14 @@ def test_the_raw_file_is_sealed(practice: Practice) -> None:
     practice.receive(ROSTER)
     (path,) = practice.rt.settings.uploads_dir.rglob("*.sealed")
     assert b"1S00E00AA00" not in path.read_bytes()
+
+
+def test_what_a_sender_writes_behind_the_media_type_is_not_kept(practice: Practice) -> None:
+    named = 'Text/CSV; name="Pat Patient 1S00E00AA12.csv"; charset=UTF-8'
+    delivery = practice.receive(ROSTER, content_type=named).delivery
+    with practice.rt.database.read() as connection:
+        kept = deliveries.load_delivery(connection, "lakeside", delivery.id)
+    assert kept.content_type == "text/csv; charset=utf-8"
 
 
 def test_only_a_feeder_sends(practice: Practice) -> None:
