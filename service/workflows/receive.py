@@ -7,12 +7,13 @@ from datetime import datetime
 
 from service.domain.canonical import write_time
 from service.domain.errors import Conflict, InvalidInput
+from service.domain.intake import AHEAD, REMOVAL_RULES
 from service.domain.patient_numbers import holds_patient_number
 from service.domain.people import Action, Actor, check_may
 from service.rosters.content_types import keep_type, read_media_type
 from service.rosters.names import find_name_signal
 from service.runtime import Runtime
-from service.storage import deliveries, feeds
+from service.storage import deliveries, feeds, plans
 from service.storage.connection import Connection
 from service.storage.deliveries import Delivery
 from service.storage.errors import AlreadyRecorded
@@ -25,14 +26,15 @@ from service.workflows.reading import digest_settings
 from service.workflows.record import record_fact
 
 MOST_ROWS = 1_000_000
-MISTYPED = "unsupported_format_mismatch"
+MISTYPED, MISCOUNTED, OF_THE_FUTURE = "unsupported_format_mismatch", "count_mismatch", "future_input"
+COUNTING = ("accepted", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
     """What the sender says about the file; `sha256` (hex) is checked against the bytes, `count` against the rows.
 
-    `again` asks to take in bytes that a person has refused before.
+    `again` asks to take in bytes that a person has refused before, or of which one has let nobody go.
     """
 
     content_type: str | None = None
@@ -44,6 +46,18 @@ class Upload:
     sha256: str | None = None
     count: int | None = None
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """Bytes that have arrived for a feed, what is said of them, and the digest of what its files are read with now."""
+
+    organization_id: str
+    feed_id: str
+    stored: StoredFile
+    upload: Upload
+    settings: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +73,9 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
 
     1. Stream the bytes to a sealed file, hashing on the way; refuse what is too large, empty or not what was declared.
     2. The same bytes again, or the same idempotency key with the same bytes, answer with the first receipt; unless a
-       person refused them and it is asked for: then they come in anew, to be judged and to wait for a person. So do
-       bytes that could not be used for their Content-Type alone, once it is another one.
+       person refused them, or whom they leave out, and it is asked for: then they come in anew, to be judged again. So
+       do bytes that could not be used for their declared type, date or count, once it is another one, or for how the
+       feed's files were read. They have the key and the number that the delivery before had.
     3. Record the delivery and the ledger entry in one transaction; only then does it exist.
 
     Raises UnreadableFile, InvalidInput, Conflict (same sequence or key, other bytes), NotFound (no such feed).
@@ -72,6 +87,7 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
         keys = rt.open_keys(connection, organization_id)
         check_index_key(connection, keys)
     stored = save_raw_file(keys, rt.settings.uploads_dir, new_id(), stream)
+    arrival = _Arrival(organization_id, feed_id, stored, upload, settings, rt.now())
     try:
         if upload.sha256 and upload.sha256 != stored.sha256:
             raise InvalidInput(
@@ -79,13 +95,12 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
                 next_action="Send the file again; something was lost on the way.",
             )
         with rt.database.begin() as connection:
-            first = _find_first(connection, organization_id, feed_id, stored, upload, settings)
+            first = _find_first(connection, arrival)
             if first is None:
-                _free_names(connection, organization_id, feed_id, stored, upload)
-                added = _record_delivery(rt, connection, organization_id, feed_id, stored, upload, actor)
+                added = _record_delivery(rt, connection, arrival, actor)
                 return Receipt(view_delivery(added), is_new=True)
     except AlreadyRecorded:
-        first = _find_winner(rt, organization_id, feed_id, stored, upload, settings)
+        first = _find_winner(rt, arrival)
     except BaseException as trouble:
         delete_raw_file(rt.settings.uploads_dir, stored.path)
         if isinstance(trouble, Conflict):
@@ -132,31 +147,26 @@ def _check_name(name: str, text: str | None, *, may_be_number: bool) -> None:
         )
 
 
-def _find_first(
-    connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload, settings: str
-) -> Delivery | None:
-    """Answer the earlier delivery of the same bytes; raises Conflict for a reused key or sequence with other bytes."""
-    keyed, numbered = _find_named(connection, organization_id, feed_id, stored, upload)
-    if any(_is_retyped(named, upload) for named in (keyed, numbered)):
-        return None
-    if keyed or (numbered and not upload.again):
-        return keyed or numbered
-    same = deliveries.find_by_digest(connection, organization_id, feed_id, stored.sha256)
-    if same is None or (upload.again and same.is_refused):
-        return None
-    is_news = _is_newer(same, upload) or _may_read_better(same, settings)
-    return None if _is_retyped(same, upload) or (not numbered and is_news) else same
+def _find_first(connection: Connection, arrival: _Arrival) -> Delivery | None:
+    """Answer the earlier delivery that this one repeats, None for what is new or comes in anew.
+
+    Raises Conflict for a reused key or sequence with other bytes.
+    """
+    for named in _find_named(connection, arrival):
+        if named and not _comes_anew(connection, arrival, named):
+            return named
+    told = _find_told(connection, arrival)
+    return None if told is None or _comes_anew(connection, arrival, told) else told
 
 
-def _find_named(
-    connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload
-) -> tuple[Delivery | None, Delivery | None]:
+def _find_named(connection: Connection, arrival: _Arrival) -> tuple[Delivery | None, Delivery | None]:
     """Answer the earlier deliveries of the same key and of the same sequence; raises Conflict for other bytes."""
-    key, sequence = upload.idempotency_key, upload.sequence
-    keyed = deliveries.find_by_idempotency_key(connection, organization_id, feed_id, key) if key else None
-    numbered = deliveries.find_by_sequence(connection, organization_id, feed_id, sequence) if sequence else None
+    place = (connection, arrival.organization_id, arrival.feed_id)
+    key, sequence = arrival.upload.idempotency_key, arrival.upload.sequence
+    keyed = deliveries.find_by_idempotency_key(*place, key) if key else None
+    numbered = deliveries.find_by_sequence(*place, sequence) if sequence else None
     for name, known in (("idempotency key", keyed), ("sequence", numbered)):
-        if known and known.sha256 != stored.sha256:
+        if known and known.sha256 != arrival.stored.sha256:
             raise Conflict(
                 f"This {name} was used before for a different file.",
                 next_action=f"Send the file with its own {name}.",
@@ -164,54 +174,85 @@ def _find_named(
     return keyed, numbered
 
 
-def _may_read_better(same: Delivery, settings: str) -> bool:
-    """A file that could not be used, or was rejected, is news once a person has changed how files are read."""
-    is_useless = same.file_error is not None or same.state == "rejected"
-    return is_useless and same.settings_digest not in (None, settings)
+def _find_told(connection: Connection, arrival: _Arrival) -> Delivery | None:
+    """Answer the newest delivery of the same bytes of which its sender said the same.
+
+    Another as-of time or another sequence is news: the roster still stands as it was.
+    """
+    upload = arrival.upload
+    for same in deliveries.find_by_digest(connection, arrival.organization_id, arrival.feed_id, arrival.stored.sha256):
+        if upload.as_of_at in (None, same.as_of_at) and upload.sequence in (None, same.sequence):
+            return same
+    return None
 
 
-def _is_retyped(same: Delivery | None, upload: Upload) -> bool:
-    """A file that could not be used for its declared type alone is news when it comes with another one."""
-    if same is None or same.file_error != MISTYPED:
+def _comes_anew(connection: Connection, arrival: _Arrival, same: Delivery) -> bool:
+    """Answer whether bytes that are of no use as they came before may be of use as they come now.
+
+    They were refused by a person, and it is asked for; or a person has changed how files are read; or what was wrong
+    was their declared type, date or count, and that is another one.
+    """
+    upload = arrival.upload
+    is_refused = same.is_refused or _keeps_everybody(connection, arrival, same)
+    if not (is_refused or same.file_error or same.state == "rejected"):
         return False
-    return read_media_type(same.content_type) != read_media_type(keep_type(upload.content_type))
+    return (
+        (upload.again and is_refused)
+        or same.settings_digest not in (None, arrival.settings)
+        or (same.file_error == MISTYPED and _find_type(same.content_type) != _find_type(upload.content_type))
+        or (same.file_error == MISCOUNTED and upload.count not in (None, same.declared_count))
+        or (same.hold_code == OF_THE_FUTURE and _is_redated(same, arrival))
+    )
 
 
-def _free_names(connection: Connection, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload) -> None:
-    """Take number and key from a delivery of which nothing counts but its declared type is wrong: the next has them."""
-    keyed, numbered = _find_named(connection, organization_id, feed_id, stored, upload)
-    if keyed and _is_retyped(keyed, upload):
-        deliveries.update_delivery(connection, organization_id, keyed.id, idempotency_key=None)
-    if numbered and _is_retyped(numbered, upload):
-        deliveries.update_delivery(connection, organization_id, numbered.id, sequence=None)
+def _keeps_everybody(connection: Connection, arrival: _Arrival, same: Delivery) -> bool:
+    """Answer whether a person has refused to let those go whom an accepted file leaves out."""
+    if same.state not in COUNTING:
+        return False
+    asked = plans.find_holds(connection, arrival.organization_id, delivery_id=same.id)
+    return any(hold.rule in REMOVAL_RULES and hold.state == "refused" for hold in asked)
 
 
-def _is_newer(same: Delivery, upload: Upload) -> bool:
-    """The same bytes with a later as-of time or another sequence are news: the roster still stands as it was."""
-    later = upload.as_of_at is not None and upload.as_of_at != same.as_of_at
-    return later or (upload.sequence is not None and upload.sequence != same.sequence)
+def _is_redated(same: Delivery, arrival: _Arrival) -> bool:
+    """A file dated in the future is news with another date, and once its day has come."""
+    has_come = same.as_of_at is not None and same.as_of_at - arrival.at <= AHEAD
+    return has_come or arrival.upload.as_of_at not in (None, same.as_of_at)
 
 
-def _find_winner(
-    rt: Runtime, organization_id: str, feed_id: str, stored: StoredFile, upload: Upload, settings: str
-) -> Delivery:
+def _find_type(content_type: str | None) -> str:
+    return read_media_type(keep_type(content_type))
+
+
+def _free_names(connection: Connection, arrival: _Arrival) -> None:
+    """Take key and number from a delivery that is of no use: the one that comes in anew has them."""
+    keyed, numbered = _find_named(connection, arrival)
+    if keyed:
+        deliveries.update_delivery(connection, arrival.organization_id, keyed.id, idempotency_key=None)
+    if numbered:
+        deliveries.update_delivery(connection, arrival.organization_id, numbered.id, sequence=None)
+
+
+def _date_again(connection: Connection, arrival: _Arrival) -> datetime | None:
+    """Answer the as-of time of a new delivery; bytes that counted before are no fresher for coming in anew undated."""
+    told = _find_told(connection, arrival)
+    if arrival.upload.as_of_at or told is None or told.state not in COUNTING:
+        return arrival.upload.as_of_at
+    return told.as_of_at or told.received_at
+
+
+def _find_winner(rt: Runtime, arrival: _Arrival) -> Delivery:
     with rt.database.read() as connection:
-        first = _find_first(connection, organization_id, feed_id, stored, upload, settings)
+        first = _find_first(connection, arrival)
     if first is None:
         raise Conflict("The same delivery was being recorded by somebody else.", next_action="Send it again.")
     return first
 
 
-def _record_delivery(
-    rt: Runtime,
-    connection: Connection,
-    organization_id: str,
-    feed_id: str,
-    stored: StoredFile,
-    upload: Upload,
-    actor: Actor,
-) -> Delivery:
-    now = rt.now()
+def _record_delivery(rt: Runtime, connection: Connection, arrival: _Arrival, actor: Actor) -> Delivery:
+    upload, stored = arrival.upload, arrival.stored
+    organization_id, feed_id, now = arrival.organization_id, arrival.feed_id, rt.now()
+    as_of_at = _date_again(connection, arrival)
+    _free_names(connection, arrival)
     added = deliveries.add_delivery(
         connection,
         organization_id,
@@ -222,8 +263,8 @@ def _record_delivery(
             content_type=keep_type(upload.content_type),
             mode=upload.mode,
             mode_signal=find_name_signal(upload.filename),
-            as_of_at=upload.as_of_at,
-            sequence=_find_free_sequence(connection, organization_id, feed_id, upload),
+            as_of_at=as_of_at,
+            sequence=upload.sequence,
             idempotency_key=upload.idempotency_key,
             received_at=now,
             received_by=actor.name,
@@ -243,15 +284,7 @@ def _record_delivery(
             "feed": feed_id,
             "sha256": stored.sha256,
             "size": stored.size,
-            "as_of": write_time(upload.as_of_at) if upload.as_of_at else None,
+            "as_of": write_time(as_of_at) if as_of_at else None,
         },
     )
     return added
-
-
-def _find_free_sequence(connection: Connection, organization_id: str, feed_id: str, upload: Upload) -> str | None:
-    """Answer the number that the sender gives; what is taken again leaves it with the delivery that was refused."""
-    if not (upload.again and upload.sequence):
-        return upload.sequence
-    is_taken = deliveries.find_by_sequence(connection, organization_id, feed_id, upload.sequence) is not None
-    return None if is_taken else upload.sequence

@@ -148,9 +148,11 @@ def find_waiting(connection: Connection, organization_id: str, *, after: int = 0
     return find_values(connection, deliveries, Delivery, *where, order_by=[deliveries.c.number], limit=limit)
 
 
-def find_by_digest(connection: Connection, organization_id: str, feed_id: str, sha256: str) -> Delivery | None:
-    """Answer the newest delivery of the feed with these very bytes."""
-    return _find_one(connection, organization_id, feed_id, deliveries.c.sha256 == sha256)
+def find_by_digest(connection: Connection, organization_id: str, feed_id: str, sha256: str) -> list[Delivery]:
+    """Answer the deliveries of the feed with these very bytes, newest first."""
+    of_feed = (deliveries.c.organization_id == organization_id, deliveries.c.feed_id == feed_id)
+    order = [deliveries.c.number.desc()]
+    return find_values(connection, deliveries, Delivery, *of_feed, deliveries.c.sha256 == sha256, order_by=order)
 
 
 def find_last_decided(

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from web_stage import FEED, FIRST_ROSTER, RIVERS, WELLS, Stage, check_problem, write_mbi, write_roster
+from web_stage import FEED, FIRST_ROSTER, OURS, RIVERS, WELLS, Stage, check_problem, write_mbi, write_roster
 from werkzeug.test import TestResponse
 
+from service.domain.people import Actor
 from service.web.api.digests import read_file_name
+from service.workflows.feeds import set_feed
 
 ADDRESS = f"/api/v1/feeds/{FEED}/deliveries"
 ROSTER = write_roster(FIRST_ROSTER)
@@ -44,6 +46,28 @@ def test_bytes_that_came_under_a_wrong_type_come_anew_under_the_right_one(stage:
         again = post(stage, body, content_type, **names)
         assert again.status_code == 200 and again.json is not None and again.json["number"] == 2
         assert post(stage, body, content_type).status_code == 200
+    assert [one["state"] for one in list_kept(stage)] == ["accepted", "rejected"]
+
+
+NAMES: list[dict[str, str]] = [{"Idempotency_Key": "2026-11-20"}, {"X_Roster_Sequence": "7"}, {}]
+
+
+@pytest.mark.parametrize("names", NAMES, ids=["by its key", "by its number", "by nothing"])
+def test_a_file_is_sent_again_as_it_is_once_its_columns_are_named(stage: Stage, names: dict[str, str]) -> None:
+    body = ROSTER.replace(b"MBI,", b"Member Number,", 1)
+    for _ in range(2):
+        check_problem(post(stage, body, **names), 422, "header_unrecognised")
+    set_feed(stage.runtime, OURS, FEED, {"column_mapping": {"mbi": "Member Number"}}, Actor.operator())
+    assert [post(stage, body, **names).status_code for _ in range(3)] == [202, 200, 200]
+    assert [one["state"] for one in list_kept(stage)] == ["accepted", "rejected"]
+
+
+@pytest.mark.parametrize("names", NAMES, ids=["by its key", "by its number", "by nothing"])
+def test_a_file_of_the_future_is_sent_again_with_its_right_date(stage: Stage, names: dict[str, str]) -> None:
+    for _ in range(2):
+        check_problem(post(stage, ROSTER, X_Roster_As_Of="2026-12-24T00:00:00Z", **names), 422, "future_input")
+    again = {"X_Roster_As_Of": "2026-11-20T00:00:00Z", **names}
+    assert [post(stage, ROSTER, **again).status_code for _ in range(3)] == [202, 200, 200]
     assert [one["state"] for one in list_kept(stage)] == ["accepted", "rejected"]
 
 
