@@ -108,7 +108,9 @@ def _print_reading(file: Path, result: dict[str, Any]) -> None:
 @click.option("--as-of", metavar="TIME", help="RFC 3339 with zone: when the EHR made the file.")
 @click.option("--sequence", metavar="TEXT", help="The sender's serial number.")
 @click.option("--count", type=click.IntRange(0), help="How many rows it has; another number in the file holds it.")
-@click.option("--again", is_flag=True, help="Take it in although a person has refused the very same file before.")
+@click.option(
+    "--again", is_flag=True, help="Take it in although a person has refused the very same file, or its removals."
+)
 @with_format
 @pass_door
 def receive(door: Door, file: Path, organization_id: str, feed_id: str, **options: Any) -> None:
@@ -301,6 +303,9 @@ def decide(door: Door, delivery_id: str, verdict: str, organization_id: str, **s
     def write() -> None:
         if decided.state == "open":
             print_line(f"Your yes is recorded. {tell_voices(decided.people_needed, decided.people_agreed)}")
+        if decided.state == "refused" and view.state != "rejected":
+            again = f"rollcall receive FILE --org {organization_id} --feed {view.feed_id} --again"
+            print_line(f"Whom it leaves out stays. If that was a mistake: {again} (X-Roster-Again: true over HTTP).")
         _print_delivery(view, organization_id)
 
     door.show(view, write)

@@ -15,7 +15,10 @@ from service.storage.tables.organizations import feed as feeds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """One source; `id` is a slug, `settings` what its reader needs to know (columns, delimiter and the like)."""
+    """One source; `id` is a slug, `settings` what its reader needs to know (columns, delimiter and the like).
+
+    `repeated_at` is when it last sent the very bytes of an earlier file that is of use.
+    """
 
     id: str
     mode: str
@@ -24,6 +27,7 @@ class Feed:
     created_at: datetime
     absences_before_removal: int = 2
     settings: Mapping[str, Any] = field(default_factory=dict)
+    repeated_at: datetime | None = None
 
 
 def add_feed(connection: Connection, organization_id: str, feed: Feed) -> None:

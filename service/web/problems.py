@@ -151,6 +151,8 @@ def describe_repeated(delivery: DeliveryView) -> Problem:
 
 
 def _tell_remedy(delivery: DeliveryView) -> str:
+    if delivery.decided_by:
+        return "A person refused it. If that was a mistake, send it again with X-Roster-Again: true."
     if delivery.file_error not in HEADING_ERRORS:
         return "Send a file that is as the message says."
     condition = "Where the file has headings, an" if delivery.file_error == "header_unrecognised" else "An"

@@ -26,6 +26,7 @@ FEED_KEYS = frozenset(
         "open_holds",
         "due_at",
         "is_overdue",
+        "heard_at",
     }
 )
 """What `rollcall feed show --format json` prints, taken as it is; how the feed was doing then plays no part."""

@@ -52,6 +52,7 @@ class FeedView:
     """One feed: what was decided about it, every default spelled out, and how it is doing.
 
     `due_at` is until when the next delivery is expected, None where nothing is; `open_holds` are about its files.
+    `heard_at` is when it last sent something that is of use, or came into being.
     """
 
     id: str
@@ -65,11 +66,7 @@ class FeedView:
     open_holds: int
     due_at: datetime | None
     is_overdue: bool
-
-    @property
-    def heard_at(self) -> datetime:
-        """When the feed last sent something, or came into being."""
-        return self.last_delivery.received_at if self.last_delivery else self.created_at
+    heard_at: datetime
 
 
 def add_feed(
@@ -161,10 +158,21 @@ def find_last_delivery(connection: Connection, organization_id: str, feed_id: st
     return LastDelivery(newest[0].id, newest[0].number, newest[0].state, newest[0].received_at) if newest else None
 
 
+def find_heard_at(connection: Connection, organization_id: str, feed: Feed) -> datetime:
+    """Answer when a feed last sent a file that is of use, or that waits for a person, or the very bytes of one again.
+
+    Before the first that is when it came into being.
+    A file that was rejected by nobody cannot be used; one that a person refused has been looked at.
+    """
+    last = deliveries.find_last_useful(connection, organization_id, feed.id)
+    return max(at for at in (feed.created_at, feed.repeated_at, last and last.received_at) if at)
+
+
 def _view_feed(connection: Connection, organization_id: str, feed: Feed, open_holds: int, now: datetime) -> FeedView:
     settings = read_feed_settings(feed.settings)
     last = find_last_delivery(connection, organization_id, feed.id)
-    due_at = find_due_at(settings, last.received_at if last else feed.created_at)
+    heard_at = find_heard_at(connection, organization_id, feed)
+    due_at = find_due_at(settings, heard_at)
     return FeedView(
         id=feed.id,
         mode=feed.mode,
@@ -177,6 +185,7 @@ def _view_feed(connection: Connection, organization_id: str, feed: Feed, open_ho
         open_holds=open_holds,
         due_at=due_at,
         is_overdue=due_at is not None and now > due_at,
+        heard_at=heard_at,
     )
 
 

@@ -99,6 +99,8 @@ def receive(rt: Runtime, organization_id: str, feed_id: str, stream: Stream, upl
             if first is None:
                 added = _record_delivery(rt, connection, arrival, actor)
                 return Receipt(view_delivery(added), is_new=True)
+            if not first.is_useless:
+                feeds.update_feed(connection, organization_id, feed_id, repeated_at=arrival.at)
     except AlreadyRecorded:
         first = _find_winner(rt, arrival)
     except BaseException as trouble:

@@ -10,7 +10,7 @@ from service.domain.feeds import find_due_at, read_feed_settings
 from service.runtime import Runtime
 from service.storage import feeds, people
 from service.storage.connection import Connection
-from service.workflows.feeds import find_last_delivery
+from service.workflows.feeds import find_heard_at, find_last_delivery
 from service.workflows.incidents import Watch
 from service.workflows.waiting import find_cost_of_silence
 
@@ -20,16 +20,27 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A feed that sends nothing: since when, and how often it was expected to send."""
+    """A feed that sends nothing of use: since when, and how often it was expected to send.
+
+    `is_useless` says that files came since then, and that each of them was rejected because it cannot be used.
+    """
 
     feed_id: str
     since: datetime
     every: timedelta
+    is_useless: bool = False
 
     @property
     def mark(self) -> str:
         """What an incident begins with; the same for as long as the silence is the same."""
-        return f"Feed {self.feed_id} has sent nothing since {self.since:%Y-%m-%d %H:%M} UTC;"
+        return self.marks[self.is_useless]
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """What an incident begins with while nothing comes at all, and once something came that cannot be used."""
+        since = f"since {self.since:%Y-%m-%d %H:%M} UTC;"
+        feed = f"Feed {self.feed_id} has sent"
+        return f"{feed} nothing {since}", f"{feed} nothing that could be used {since}"
 
     @property
     def sentence(self) -> str:
@@ -40,8 +51,9 @@ class Silence:
 def watch_feeds(rt: Runtime, organization_id: str) -> Watch:
     """Compare the newest delivery of every feed with its cadence, and keep the incidents true.
 
-    1. A feed from which nothing came for longer than expected: one incident for the whole silence.
-    2. A silence that is over, because something came or nothing is expected any more: its incident is closed.
+    1. A feed from which nothing of use came for longer than expected: one incident for the whole silence.
+    2. A silence of which something else must be said by now, such as that only useless files come: another incident.
+    3. A silence that is over, because something came or nothing is expected any more: its incident is closed.
 
     Asks nothing of DPC. Raises SealBroken with other keys.
     """
@@ -49,7 +61,7 @@ def watch_feeds(rt: Runtime, organization_id: str) -> Watch:
     with rt.database.begin() as connection:
         silences = find_silences(connection, organization_id, now)
         known = people.find_incidents(connection, organization_id, kind=KIND, only_open=True)
-        over = [incident for incident in known if not is_silent_still(incident.cause, silences)]
+        over = [i for i in known if not any(i.cause.startswith(one.mark) for one in silences)]
         for incident in over:
             people.close_incident(connection, organization_id, incident.id, now=now)
         new = [one for one in silences if not any(i.cause.startswith(one.mark) for i in known)]
@@ -68,11 +80,12 @@ def find_silences(connection: Connection, organization_id: str, now: datetime) -
         settings = read_feed_settings(feed.settings)
         if settings.expected_every is None:
             continue
-        last = find_last_delivery(connection, organization_id, feed.id)
-        since = last.received_at if last else feed.created_at
-        due_at = find_due_at(settings, since)
+        heard_at = find_heard_at(connection, organization_id, feed)
+        due_at = find_due_at(settings, heard_at)
         if due_at and now > due_at:
-            found.append(Silence(feed.id, since, settings.expected_every))
+            last = find_last_delivery(connection, organization_id, feed.id)
+            is_useless = last is not None and last.received_at > heard_at
+            found.append(Silence(feed.id, heard_at, settings.expected_every, is_useless))
     return found
 
 
@@ -98,7 +111,7 @@ def tell_span(span: timedelta) -> str:
 
 def is_silent_still(cause: str, silences: Iterable[Silence]) -> bool:
     """Answer whether the incident with this cause is about one of these silences."""
-    return any(cause.startswith(one.mark) for one in silences)
+    return any(cause.startswith(one.marks) for one in silences)
 
 
 def find_feed_id(cause: str) -> str | None:

@@ -31,6 +31,7 @@ class Delivery:
 
     `removals_reason` says why an accepted file lets nobody go while that waits for a person.
 
+    `as_of_at` is the time it speaks of, by its sender and by the file; `declared_as_of_at` what its sender said alone.
     `sequence` is the feed's own mark, `header_hash` the shape of its columns, `costs_from` when waiting begins to cost.
     """
 
@@ -71,6 +72,12 @@ class Delivery:
     folded_at: datetime | None = None
     settings_digest: str | None = None
     removals_reason: str | None = None
+    declared_as_of_at: datetime | None = None
+
+    @property
+    def is_useless(self) -> bool:
+        """True when it was rejected by nobody: it could not be used."""
+        return self.state == "rejected" and self.decided_by is None
 
     @property
     def is_refused(self) -> bool:
@@ -153,6 +160,12 @@ def find_by_digest(connection: Connection, organization_id: str, feed_id: str, s
     of_feed = (deliveries.c.organization_id == organization_id, deliveries.c.feed_id == feed_id)
     order = [deliveries.c.number.desc()]
     return find_values(connection, deliveries, Delivery, *of_feed, deliveries.c.sha256 == sha256, order_by=order)
+
+
+def find_last_useful(connection: Connection, organization_id: str, feed_id: str) -> Delivery | None:
+    """Answer the newest delivery of a feed that nobody but a person has rejected."""
+    is_useful = (deliveries.c.state != "rejected") | deliveries.c.decided_by.is_not(None)
+    return _find_one(connection, organization_id, feed_id, is_useful)
 
 
 def find_last_decided(

@@ -79,5 +79,6 @@ feed = Table(
     column("absences_before_removal", Integer),
     column("settings", JsonText),
     column("created_at", UtcDatetime),
+    column("repeated_at", UtcDatetime, null=True),
     of_organization(),
 )

@@ -47,6 +47,7 @@ delivery = Table(
     column("folded_at", UtcDatetime, null=True),
     column("settings_digest", Text, null=True),
     column("removals_reason", Text, null=True),
+    column("declared_as_of_at", UtcDatetime, null=True),
     of_organization(),
     refers("feed", "feed_id"),
     UniqueConstraint("organization_id", "number"),

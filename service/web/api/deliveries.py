@@ -70,7 +70,8 @@ _HEADERS = {
     "X-Roster-Count": "How many rows the file has; compared with what arrives, so that a cut file is noticed.",
     "X-Roster-Sequence": "The sender's own number; used twice for different bytes it is refused, as is one in which a "
     "patient's number stands.",
-    "X-Roster-Again": "true: take in bytes that a person has refused before; they wait for a person once more.",
+    "X-Roster-Again": "true: take in bytes that a person has refused before, or whose removals; they are judged "
+    "anew, and what was refused whole waits for a person once more.",
     "Prefer": "wait=N: how many seconds the answer may wait for the reading, 5 unless told, 30 at most; respond-async: "
     "not at all (RFC 7240).",
     "Idempotency-Key": "Sent again with the same bytes, the first receipt comes back.",

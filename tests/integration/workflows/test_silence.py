@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from practice import ADA, BRUNO, OPERATOR, Practice
+from practice import ADA, BRUNO, OPERATOR, Practice, write_roster
 
 from service.storage import people
-from service.workflows.feeds import add_feed, set_feed
+from service.workflows.feeds import add_feed, load_feed, set_feed
 from service.workflows.overview import show_overview
 from service.workflows.silence import KIND, find_feed_id, watch_feeds
 from service.workflows.status import show_status
@@ -103,6 +103,33 @@ def test_the_silence_stands_on_the_overview_and_in_the_status(loaded: Practice) 
     loaded.send_roster(ROSTER)
     assert show_overview(loaded.rt, "lakeside").incidents == ()  # although nobody has looked since
     assert show_status(loaded.rt, ["lakeside"])[0].silent_feeds == ()
+
+
+def test_a_feed_that_sends_the_same_bytes_again_and_again_is_not_silent(loaded: Practice) -> None:
+    expect_every(loaded, 24)
+    for _ in range(3):
+        loaded.pass_time("P1D")
+        assert not loaded.receive(write_roster(ROSTER) + b"\r\n").is_new
+    assert watch_feeds(loaded.rt, "lakeside").still_open == 0
+    assert load_feed(loaded.rt, "lakeside", "ehr").is_overdue is False
+    loaded.pass_time("P2D")
+    assert watch_feeds(loaded.rt, "lakeside").opened == 1
+
+
+def test_a_feed_that_sends_only_what_cannot_be_used_is_an_incident_that_says_so(loaded: Practice) -> None:
+    expect_every(loaded, 24)
+    heard_at = load_feed(loaded.rt, "lakeside", "ehr").heard_at
+    loaded.pass_time("P2D")
+    watch_feeds(loaded.rt, "lakeside")
+    assert loaded.deliver(b"%PDF-1.7\n").state == "rejected"
+    assert not loaded.receive(b"%PDF-1.7\n").is_new
+    assert [one.cause[:24] for one in show_overview(loaded.rt, "lakeside").incidents] == ["Feed ehr has sent nothin"]
+    watch = watch_feeds(loaded.rt, "lakeside")
+    assert (watch.opened, watch.closed, watch.still_open) == (1, 1, 1)
+    said = f"Feed ehr has sent nothing that could be used since {heard_at:%Y-%m-%d %H:%M} UTC;"
+    assert [one.cause[: len(said)] for one in find_incidents(loaded) if one.closed_at is None] == [said]
+    loaded.send_roster(ROSTER)
+    assert watch_feeds(loaded.rt, "lakeside").still_open == 0
 
 
 @pytest.mark.parametrize("cause", ["", "stale_evidence", "Feed", "A file broke off"])
