@@ -179,11 +179,15 @@ def _find_named(connection: Connection, arrival: _Arrival) -> tuple[Delivery | N
 def _find_told(connection: Connection, arrival: _Arrival) -> Delivery | None:
     """Answer the newest delivery of the same bytes of which its sender said the same.
 
-    Another as-of time or another sequence is news: the roster still stands as it was.
+    Another as-of time or another sequence is news: the roster still stands as it was. The time that its sender said
+    before is none, although the file may say an older one, nor is the time that counts.
     """
     upload = arrival.upload
     for same in deliveries.find_by_digest(connection, arrival.organization_id, arrival.feed_id, arrival.stored.sha256):
-        if upload.as_of_at in (None, same.as_of_at) and upload.sequence in (None, same.sequence):
+        if upload.as_of_at in (None, same.declared_as_of_at, same.as_of_at) and upload.sequence in (
+            None,
+            same.sequence,
+        ):
             return same
     return None
 
@@ -218,7 +222,7 @@ def _keeps_everybody(connection: Connection, arrival: _Arrival, same: Delivery) 
 def _is_redated(same: Delivery, arrival: _Arrival) -> bool:
     """A file dated in the future is news with another date, and once its day has come."""
     has_come = same.as_of_at is not None and same.as_of_at - arrival.at <= AHEAD
-    return has_come or arrival.upload.as_of_at not in (None, same.as_of_at)
+    return has_come or arrival.upload.as_of_at not in (same.declared_as_of_at, same.as_of_at)
 
 
 def _find_type(content_type: str | None) -> str:
@@ -266,6 +270,7 @@ def _record_delivery(rt: Runtime, connection: Connection, arrival: _Arrival, act
             mode=upload.mode,
             mode_signal=find_name_signal(upload.filename),
             as_of_at=as_of_at,
+            declared_as_of_at=upload.as_of_at,
             sequence=upload.sequence,
             idempotency_key=upload.idempotency_key,
             received_at=now,

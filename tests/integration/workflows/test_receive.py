@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from practice import ADA, FRED, VERA, Practice, build_person, write_roster
+from practice import ADA, FRED, VERA, Practice, build_mbi, build_person, write_roster
 
 from service.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound, UnreadableFile
 from service.domain.people import Role
@@ -151,6 +152,24 @@ def test_the_same_roster_as_of_a_later_day_is_news(practice: Practice) -> None:
     second = practice.receive(ROSTER, as_of_at=now)
     assert second.is_new
     assert second.delivery.id != first.delivery.id
+
+
+def test_a_retry_of_what_was_sent_for_an_earlier_date_is_that_delivery(practice: Practice) -> None:
+    dates = [practice.rt.now() - timedelta(days=n) for n in (2, 1, 0)]
+    first = [practice.receive(ROSTER, as_of_at=at).delivery.id for at in dates]
+    assert len(set(first)) == 3
+    assert [practice.receive(ROSTER, as_of_at=at).delivery.id for at in dates] == first
+
+
+def test_a_retry_is_known_by_the_date_of_its_sender_although_the_file_says_an_older_one(practice: Practice) -> None:
+    now = practice.rt.now()
+    made_at = now - timedelta(hours=6)
+    body = json.dumps({"as_of": made_at.isoformat(), "pairs": [{"mbi": build_mbi(1), "npi": ADA}]}).encode()
+    first = practice.deliver(body, as_of_at=now)
+    assert first.as_of_at == made_at
+    for at in (now, made_at, None):
+        assert practice.receive(body, as_of_at=at).delivery.id == first.id
+    assert practice.receive(body, as_of_at=now + timedelta(minutes=1)).is_new
 
 
 class Broken:

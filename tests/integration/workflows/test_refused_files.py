@@ -62,7 +62,7 @@ def test_asking_does_not_let_anything_else_in_twice(delivered: Practice) -> None
 
 
 def test_a_key_and_a_number_go_with_what_comes_in_again_and_fit_no_other_bytes(delivered: Practice) -> None:
-    named = {"idempotency_key": "monday", "sequence": "7"}
+    named: dict[str, Any] = {"idempotency_key": "monday", "sequence": "7"}
     refused = refuse(delivered, **named)
     assert delivered.receive(STRANGE, **named).delivery.id == refused.id
     taken = delivered.receive(STRANGE, again=True, **named)
@@ -106,7 +106,7 @@ def test_a_file_is_judged_anew_whose_removals_were_refused_because_it_is_read_ot
 
 
 def test_another_count_of_rows_is_news_of_a_file_that_had_not_as_many(delivered: Practice) -> None:
-    named = {"idempotency_key": "monday"}
+    named: dict[str, Any] = {"idempotency_key": "monday"}
     content = write_roster(KNOWN) + 9 * b"\r\n"
     held = delivered.deliver(content, count=17, **named)
     assert (held.state, held.file_error) == ("held", "count_mismatch")
