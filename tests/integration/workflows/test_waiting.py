@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from practice import ADA, BRUNO, OPERATOR, Practice, write_roster
 
 from service.storage import plans
 from service.workflows.deliveries import load_delivery
-from service.workflows.feeds import set_feed
+from service.workflows.feeds import add_feed, set_feed
 from service.workflows.holds import find_holds
 from service.workflows.questions import renew_question
 
@@ -38,7 +36,8 @@ def test_a_question_that_is_asked_anew_tells_it_too(loaded: Practice, way: str) 
     delivery = loaded.deliver(WAYS[way][0])
     with loaded.rt.database.read() as connection:
         (hold,) = plans.find_holds(connection, "lakeside", state="open")
-    loaded.deliver(write_roster({ADA: [40]}), mode="delta", as_of_at=loaded.rt.now() - timedelta(hours=1))
+    add_feed(loaded.rt, "lakeside", feed_id="portal", mode="delta", actor=OPERATOR)
+    loaded.send_roster({ADA: [12]}, feed="portal")  # one of those whom the file leaves out stays now
     renewed = renew_question(loaded.rt, "lakeside", hold)
     assert renewed.id != hold.id and renewed.costs_from == hold.costs_from is not None
     assert load_delivery(loaded.rt, "lakeside", delivery.id).costs_from_at == hold.costs_from
